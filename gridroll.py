@@ -1,0 +1,65 @@
+"""The `gridroll` command: groups the packages' commands, and turns their errors into one line and an exit code."""
+
+import signal
+import sys
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "demo": ("demo.commands:demo", "Run a simulated class end to end, then show it in the portal."),
+    "init": ("db.commands:init", "Make the stores, or bring them up to date."),
+    "user": ("portal.commands:user", "Who may sign in to the portal."),
+    "roster": ("recognizer.commands:roster", "Who is expected in a course."),
+    "faces": ("recognizer.commands:faces", "The faces the engine knows."),
+    "session": ("db.commands:session", "Class meetings."),
+    "watch": ("screen_agent.commands:watch", "Look at a class until it ends, and keep its ledger."),
+    "report": ("portal.commands:report", "The attendance of a session."),
+    "serve": ("portal.commands:serve", "Run the portal."),
+    "doctor": ("screen_agent.doctor:doctor", "Say what works, what is missing and how to get it."),
+}
+
+
+class _Lazy(click.Group):
+    """Imports a command's module only when it is run: `gridroll report` loads no detector, `--help` nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gridroll")
+def cli() -> None:
+    """Attendance for online classes, verified by headcount."""
+
+
+def main() -> None:
+    """Run the command line: 0 done, 1 failed with one line on stderr, 2 wrong usage."""
+    from db.errors import GridrollError
+
+    # Ends a command like any exit does, so that what it started (the cache's server, a window) is ended too.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+    try:
+        cli()
+    except (GridrollError, OSError) as error:
+        print(f"gridroll: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The portal as a WSGI application."""
+
+from flask import Flask, g
+from flask_wtf.csrf import CSRFProtect
+
+from db.database import Database
+from db.settings import Settings
+from portal import front, login, me, moments, sessions, wording
+from portal.access import guard
+from portal.desk import Desk, put_desk
+from portal.error_pages import show_errors
+from portal.headers import add_headers
+from portal.secret import load_secret_key
+from portal.sign_in import watch_sign_ins
+
+__all__ = ["create_app"]
+
+MAX_BODY_BYTES = 256 * 1024
+"""Nothing but small forms is sent to the portal."""
+
+
+def create_app(settings: Settings, database: Database) -> Flask:
+    """Make the portal. The caller keeps the database and closes it after the last request.
+
+    Raises PortalError where the key file in `settings.home` cannot be used.
+    """
+    app = Flask("portal")
+    app.config.update(
+        SECRET_KEY=load_secret_key(settings.home / "portal.key"),
+        # Browsers take a cookie of this prefix from nobody but this host, and over HTTPS only.
+        SESSION_COOKIE_NAME="__Host-gridroll" if settings.portal_https else "gridroll",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.portal_https,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        # As long as the sign-in: a page left open over lunch can still be sent.
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    put_desk(app, Desk(settings, database))
+    add_headers(app)
+    show_errors(app)
+    watch_sign_ins(app)
+    # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
+    guard(app)
+    CSRFProtect(app)
+    for part in (front, login, sessions, me):
+        app.register_blueprint(part.pages)
+    for words in (moments, wording):
+        app.jinja_env.filters.update(words.FILTERS)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.context_processor(lambda: {"viewer": g.get("viewer")})
+    return app

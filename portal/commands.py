@@ -1,0 +1,176 @@
+"""`gridroll report`, `gridroll serve` and `gridroll user`."""
+
+import json
+import secrets
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from rich.console import Console
+
+from db.accounts import ROLES, add_user, find_user, set_password
+from db.database import Database, open_database
+from db.errors import NotFoundError
+from db.report import SessionReport, session_report
+from db.settings import load_settings
+from portal.errors import PortalError
+from portal.passwords import SHORTEST, hash_password
+from portal.report_table import report_table, report_text
+
+__all__ = ["report", "serve", "user"]
+
+NEW_FILE = click.Path(path_type=Path)
+
+
+@contextmanager
+def _database() -> Iterator[Database]:
+    database = open_database(load_settings().resolved_database_url)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@click.command()
+@click.argument("session_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["table", "json", "csv", "xlsx"]),
+    default="table",
+    show_default=True,
+)
+@click.option("--output", type=NEW_FILE, metavar="FILE", help="Write to FILE instead of standard output.")
+@click.option("--timeline", type=NEW_FILE, metavar="FILE.svg", help="Also draw who was there when.")
+def report(session_id: int, kind: str, output: Path | None, timeline: Path | None) -> None:
+    """The attendance of session ID."""
+    if kind == "xlsx" and output is None and sys.stdout.isatty():
+        raise click.UsageError("a workbook is no text for a terminal; name a file with --output")
+    with _database() as database, database.reading() as reading:
+        found = session_report(reading, session_id)
+    if timeline is not None:
+        from portal.timeline import draw_timeline
+
+        _write(timeline, draw_timeline(found).encode())
+    if kind == "table" and output is None:
+        Console(highlight=False).print(report_table(found))
+        return
+    content = _content(found, kind)
+    if output is None:
+        click.echo(content, nl=False)
+    else:
+        _write(output, content)
+
+
+def _content(found: SessionReport, kind: str) -> bytes:
+    # Imported here: a table in the terminal does not wait for the workbook library.
+    from portal.report_files import as_csv, as_json, as_xlsx
+
+    match kind:
+        case "json":
+            return (json.dumps(as_json(found), ensure_ascii=False, indent=2) + "\n").encode()
+        case "csv":
+            return as_csv(found).encode()
+        case "xlsx":
+            return as_xlsx(found)
+    return report_text(found).encode()
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise PortalError(f"cannot write {path}: {error.strerror}; choose another file") from error
+
+
+@click.command()
+@click.option("--host", metavar="H", help="Address to listen on; the setting portal_host if left out.")
+@click.option(
+    "--port", metavar="P", type=click.IntRange(0, 65535), help="0 takes a free port; else portal_port."
+)
+def serve(host: str | None, port: int | None) -> None:
+    """Run the portal until Ctrl-C or SIGTERM."""
+    from portal.app import create_app
+    from portal.server import make_server
+
+    settings = load_settings()
+    with _database() as database:
+        server = make_server(
+            create_app(settings, database),
+            settings.portal_host if host is None else host,
+            settings.portal_port if port is None else port,
+        )
+        signal.signal(signal.SIGTERM, _leave)
+        click.echo(f"The portal is at {server.url} (stop it with Ctrl-C)")
+        sys.stdout.flush()
+        server.serve()
+    click.echo("The portal has stopped.")
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    del number, frame
+    raise SystemExit(0)
+
+
+@click.group()
+def user() -> None:
+    """Who may sign in to the portal."""
+
+
+GENERATE = click.option("--generate", is_flag=True, help="Make a random password and print it.")
+
+
+@user.command()
+@click.argument("email")
+@click.option("--role", type=click.Choice(ROLES), required=True)
+@GENERATE
+def add(email: str, role: str, generate: bool) -> None:
+    """Make an account for EMAIL. Without a terminal, the password is the first line of standard input."""
+    with _database() as database:
+        password = _password(generate)
+        password_hash = hash_password(password)
+        with database.writing() as writing:
+            made = add_user(writing, email, role, password_hash)
+    click.echo(f"{made.email} can sign in as {role}.")
+    if generate:
+        click.echo(password)
+
+
+@user.command("password")
+@click.argument("email")
+@GENERATE
+def password_(email: str, generate: bool) -> None:
+    """Change the password of EMAIL and end all sign-ins that used the old one."""
+    with _database() as database:
+        with database.reading() as reading:
+            if find_user(reading, email) is None:
+                raise NotFoundError(f"there is no user {email!r}; 'gridroll user add' makes one")
+        password = _password(generate)
+        password_hash = hash_password(password)
+        with database.writing() as writing:
+            found = find_user(writing, email)
+            if found is None:
+                raise NotFoundError(f"there is no user {email!r} any more")
+            set_password(writing, found, password_hash)
+    click.echo(f"The password of {found.email} is changed.")
+    if generate:
+        click.echo(password)
+
+
+def _password(generate: bool) -> str:
+    if generate:
+        return secrets.token_urlsafe(12)
+    if sys.stdin.isatty():
+        typed: str = click.prompt(
+            f"Password (at least {SHORTEST} characters)",
+            hide_input=True,
+            confirmation_prompt=True,
+            default="",
+            show_default=False,
+        )
+        return typed
+    return sys.stdin.readline().rstrip("\r\n")

@@ -1,0 +1,69 @@
+"""One place that turns errors into pages."""
+
+from flask import Flask, current_app, render_template
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from db.errors import GridrollError, NotFoundError, StoreError
+
+__all__ = ["show_errors"]
+
+EXPLAINED = {
+    400: ("That did not arrive whole", "Go back, load the page again and try once more."),
+    401: ("Please sign in", "Your sign-in has ended. Sign in again to go on."),
+    403: ("Not with this account", "This page is for people with another role."),
+    404: ("Nothing here", "There is no such page, or it is not yours to see."),
+    405: ("That cannot be done here", "The page exists, but not for this kind of request."),
+    413: ("Too large", "What was sent is larger than the portal takes."),
+    500: (
+        "Something broke",
+        "It is our fault and has been written to the log. Try again; if it stays, tell the operator.",
+    ),
+    503: (
+        "The ledger is out of reach",
+        "The database is busy or away. Nothing was changed; try again in a moment.",
+    ),
+}
+
+STALE_FORM = (
+    "This form is too old",
+    "Go back, load the page again and send it once more; nothing was changed.",
+)
+
+
+def show_errors(app: Flask) -> None:
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(GridrollError, _gridroll)
+
+
+def _gridroll(error: GridrollError) -> ResponseReturnValue:
+    if isinstance(error, NotFoundError):
+        return _page(404)
+    if isinstance(error, StoreError):
+        current_app.logger.error("%s", error)
+        return _page(503, retry_s=5)
+    current_app.logger.error("an error no view expected", exc_info=error)
+    return _page(500)
+
+
+def _stale_form(error: CSRFError) -> ResponseReturnValue:
+    del error
+    return _page(400, *STALE_FORM)
+
+
+def _http(error: HTTPException) -> ResponseReturnValue:
+    response = error.get_response()
+    if response.status_code < 400:
+        return response
+    code = error.code or InternalServerError.code
+    fallback = (error.name, "Go back and try again.")
+    return _page(code, *EXPLAINED.get(code, fallback))
+
+
+def _page(code: int, title: str = "", advice: str = "", retry_s: int | None = None) -> ResponseReturnValue:
+    if not title:
+        title, advice = EXPLAINED[code]
+    headers = {} if retry_s is None else {"Retry-After": str(retry_s)}
+    return render_template("error.html", code=code, title=title, advice=advice), code, headers

@@ -1,0 +1,18 @@
+"""The front page: everybody to where their work is."""
+
+from flask import Blueprint, redirect, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.access import allowed
+from portal.sign_in import viewer
+
+__all__ = ["pages"]
+
+pages = Blueprint("front", __name__)
+
+
+@pages.get("/")
+@allowed("admin", "instructor", "student")
+def page() -> ResponseReturnValue:
+    user = viewer()
+    return redirect(url_for("sessions.listing" if user is not None and user.is_staff else "me.page"))

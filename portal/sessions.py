@@ -1,0 +1,90 @@
+"""Staff's pages: the sessions, one session, and its files."""
+
+import json
+
+from flask import Blueprint, Response, make_response, render_template
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from db.report import SessionReport, list_sessions, session_report
+from portal.access import allowed
+from portal.desk import desk
+from portal.figures import figures, is_running
+from portal.report_files import as_csv, as_json, as_xlsx, file_stem
+from portal.timeline import draw_timeline
+
+__all__ = ["pages"]
+
+pages = Blueprint("sessions", __name__)
+
+# As large as the ledger's keys: a larger number is no session, not an error of the database.
+SESSION = f"<int(max={2**63 - 1}):session_id>"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@pages.get("/sessions")
+@allowed("admin", "instructor")
+def listing() -> ResponseReturnValue:
+    with desk().database.reading() as reading:
+        lines = list_sessions(reading)
+    now = desk().now()
+    return render_template(
+        "sessions.html", lines=lines, running={line.id for line in lines if is_running(line, now)}
+    )
+
+
+@pages.get(f"/sessions/{SESSION}")
+@allowed("admin", "instructor")
+def page(session_id: int) -> ResponseReturnValue:
+    report = _report(session_id)
+    return render_template(
+        "session.html",
+        report=report,
+        session=report.session,
+        figures=figures(report),
+        running=is_running(report.session, desk().now()),
+        # draw_timeline escapes every name it draws.
+        timeline=Markup(draw_timeline(report, heading=False)),
+    )
+
+
+@pages.get(f"/sessions/{SESSION}/timeline.svg")
+@allowed("admin", "instructor")
+def timeline(session_id: int) -> Response:
+    report = _report(session_id)
+    return _file(draw_timeline(report).encode(), "image/svg+xml", f"{file_stem(report)}.svg")
+
+
+@pages.get(f"/sessions/{SESSION}/report.csv")
+@allowed("admin", "instructor")
+def report_csv(session_id: int) -> Response:
+    report = _report(session_id)
+    # Spreadsheets read UTF-8 as such only behind a byte order mark.
+    return _file(as_csv(report).encode("utf-8-sig"), "text/csv; charset=utf-8", f"{file_stem(report)}.csv")
+
+
+@pages.get(f"/sessions/{SESSION}/report.xlsx")
+@allowed("admin", "instructor")
+def report_xlsx(session_id: int) -> Response:
+    report = _report(session_id)
+    return _file(as_xlsx(report), XLSX, f"{file_stem(report)}.xlsx")
+
+
+@pages.get(f"/sessions/{SESSION}/report.json")
+@allowed("admin", "instructor")
+def report_json(session_id: int) -> Response:
+    report = _report(session_id)
+    content = json.dumps(as_json(report), ensure_ascii=False, indent=2) + "\n"
+    return _file(content.encode(), "application/json", f"{file_stem(report)}.json")
+
+
+def _report(session_id: int) -> SessionReport:
+    with desk().database.reading() as reading:
+        return session_report(reading, session_id)
+
+
+def _file(content: bytes, mimetype: str, name: str) -> Response:
+    response = make_response(content)
+    response.headers["Content-Type"] = mimetype
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

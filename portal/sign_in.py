@@ -1,0 +1,116 @@
+"""Who is signed in. The cookie holds a random token; the ledger holds its SHA-256 and can end it at any time."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+import flask_login
+from flask import Flask, g, session
+
+from db.accounts import begin_sign_in, end_sign_in, find_sign_in, find_user, touch_sign_in
+from portal.desk import desk
+from portal.passwords import check_password
+
+__all__ = ["IDLE", "LONGEST", "STAFF", "Viewer", "sign_in", "sign_out", "viewer", "watch_sign_ins"]
+
+IDLE = timedelta(hours=2)
+"""A sign-in ends after so long without a request."""
+
+LONGEST = timedelta(hours=12)
+"""A sign-in ends after so long in any case."""
+
+TOUCHED_EVERY = timedelta(minutes=1)
+"""How exactly the last use is kept: a page is no reason to write to the ledger each time."""
+
+STAFF = frozenset({"admin", "instructor"})
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer(flask_login.UserMixin):  # type: ignore[misc]
+    """The signed-in user of a request. `student_id`: the record this account is tied to, None for staff."""
+
+    token: str
+    user_id: int
+    email: str
+    role: str
+    student_id: int | None
+    name: str | None
+
+    @property
+    def is_staff(self) -> bool:
+        return self.role in STAFF
+
+    def get_id(self) -> str:
+        return self.token
+
+
+def watch_sign_ins(app: Flask) -> None:
+    manager = flask_login.LoginManager()
+    # The ledger ends sign-ins; a fingerprint of address and browser in the cookie would add nothing.
+    manager.session_protection = None
+    manager.user_loader(_load)
+    # Nothing that draws a page may ask the ledger again: pages also say that the ledger is away.
+    manager.init_app(app, add_context_processor=False)
+
+
+def viewer() -> Viewer | None:
+    """The signed-in user, read once per request; None for nobody."""
+    if "viewer" not in g:
+        user = flask_login.current_user
+        g.viewer = user._get_current_object() if user.is_authenticated else None
+    found: Viewer | None = g.viewer
+    return found
+
+
+def sign_in(email: str, password: str) -> bool:
+    """Check and begin a new sign-in. False for an unknown, deactivated or wrong account alike."""
+    database = desk().database
+    with database.reading() as reading:
+        user = find_user(reading, email)
+    usable = user if user is not None and user.active else None
+    check = check_password(usable.password_hash if usable else None, password)
+    if usable is None or not check.matches:
+        return False
+    token = secrets.token_urlsafe(32)
+    with database.writing() as writing:
+        begin_sign_in(writing, usable.id, _sha256(token))
+        held = find_user(writing, email)
+        if check.new_hash is not None and held is not None:
+            held.password_hash = check.new_hash
+    # What was in the cookie before belongs to whoever held it then.
+    session.clear()
+    flask_login.login_user(_load(token))
+    g.pop("viewer", None)
+    return True
+
+
+def sign_out() -> None:
+    """End the sign-in in the ledger, so that a copy of the cookie is worth nothing."""
+    current = viewer()
+    if current is not None:
+        with desk().database.writing() as writing:
+            end_sign_in(writing, _sha256(current.token))
+    flask_login.logout_user()
+    session.clear()
+    g.pop("viewer", None)
+
+
+def _load(token: str) -> Viewer | None:
+    token_hash = _sha256(token)
+    database = desk().database
+    with database.reading() as reading:
+        row = find_sign_in(reading, token_hash, IDLE, LONGEST)
+    if row is None:
+        return None
+    if desk().now() - row.last_used_at > TOUCHED_EVERY:
+        with database.writing() as writing:
+            touch_sign_in(writing, token_hash)
+    user = row.user
+    return Viewer(
+        token, user.id, user.email, user.role, user.student_id, user.student.name if user.student else None
+    )
+
+
+def _sha256(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""Does recognition work?"""
+
+import numpy as np
+
+from db.health import Check, State, attempt
+from db.settings import Settings
+from recognizer.embedding import DIMENSIONS, MODEL, embed
+from recognizer.errors import EngineError
+from recognizer.observation import FaceCrop
+from recognizer.stores import open_engine
+
+__all__ = ["check_recognition"]
+
+
+def check_recognition(settings: Settings) -> list[Check]:
+    """The face engine, by really embedding a picture, and AWS where credentials are configured."""
+    return [attempt("face engine", lambda: _engine(settings)), _aws()]
+
+
+def _engine(settings: Settings) -> str:
+    plain = FaceCrop(np.full((160, 160, 3), 128, np.uint8), (30, 30, 130, 130))
+    vector = embed(plain)
+    if vector.shape != (DIMENSIONS,) or not np.isfinite(vector).all():
+        raise EngineError(f"{MODEL} answers nonsense; install dlib-bin and face_recognition_models anew")
+    engine = open_engine(settings)
+    try:
+        return f"{engine.name}: {MODEL}; {sum(1 for _ in engine.faces())} faces indexed"
+    finally:
+        engine.close()
+
+
+def _aws() -> Check:
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    name = "AWS"
+    try:
+        if boto3.Session().get_credentials() is None:
+            return Check(name, State.ABSENT, "no credentials configured; the local engine needs none")
+        config = Config(connect_timeout=3, read_timeout=5, retries={"max_attempts": 1})
+        identity = boto3.client("sts", config=config).get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        remedy = "check AWS_REGION and the credentials with 'aws sts get-caller-identity'"
+        return Check(name, State.BROKEN, f"credentials are configured but not accepted ({error}); {remedy}")
+    return Check(name, State.WORKS, f"signed in as {identity['Arn']}")

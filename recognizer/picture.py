@@ -1,0 +1,66 @@
+"""Picture files, opened with care: a small file can unpack to gigabytes."""
+
+import io
+import stat
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image as PillowImage
+from PIL import ImageOps, UnidentifiedImageError
+
+from recognizer.errors import PhotoError
+from recognizer.observation import Image
+
+__all__ = ["decode_picture", "read_picture_file"]
+
+# Pillow only warns between 90 and 180 megapixels.
+warnings.filterwarnings("error", category=PillowImage.DecompressionBombWarning)
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+
+
+def read_picture_file(path: Path, max_bytes: int) -> bytes:
+    """The file's bytes. Raises PhotoError for one that cannot be read or is larger than `max_bytes`."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise PhotoError(f"{path} is no file; give a picture")
+        size = status.st_size
+        if size > max_bytes:
+            raise PhotoError(
+                f"{path} has {size / 1e6:.1f} MB; give a picture of at most {max_bytes / 1e6:.0f} MB"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise PhotoError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise PhotoError(f"{str(path)!r} is no file name ({error})") from error
+
+
+def decode_picture(content: bytes, name: str, max_pixels: int, longest_side_px: int | None = None) -> Image:
+    """Decode upright, scaled down to `longest_side_px` where that is given and less.
+
+    The header is checked before anything is decoded. Raises PhotoError, naming `name`, for what is no picture, is
+    damaged, or has more than `max_pixels` pixels.
+    """
+    try:
+        with PillowImage.open(io.BytesIO(content), formats=FORMATS) as picture:
+            width, height = picture.size
+            if width * height > max_pixels:
+                raise PhotoError(
+                    f"{name} has {width}×{height} pixels; give a picture of at most {max_pixels / 1e6:.0f} megapixels"
+                )
+            upright = ImageOps.exif_transpose(picture).convert("RGB")
+    except UnidentifiedImageError as error:
+        raise PhotoError(f"{name} is no picture; give a JPEG, PNG, WebP, BMP or TIFF file") from error
+    except (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning) as error:
+        raise PhotoError(
+            f"{name} has too many pixels; give a picture of at most {max_pixels / 1e6:.0f} megapixels"
+        ) from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise PhotoError(f"{name} is damaged ({error}); give another picture") from error
+    if longest_side_px is not None:
+        upright.thumbnail((longest_side_px, longest_side_px))
+    return cv2.cvtColor(np.asarray(upright, np.uint8), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)

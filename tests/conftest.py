@@ -1,0 +1,175 @@
+"""Fixtures that several packages' tests share: homes, databases, caches, a real X server, drawn faces."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from db.database import Database, make_database
+from db.face_cache import FaceCache, open_cache
+from db.settings import Settings
+
+START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads the configuration, the credentials or the display of whoever runs it."""
+    for name in list(os.environ):
+        if name.startswith(("GRIDROLL_", "AWS_")) and name != "GRIDROLL_FACES":
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setenv("GRIDROLL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    return Settings(home=home)
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """A real MariaDB of the tests' own, without the database's name at the end."""
+    os.environ["PATH"] += ":/usr/sbin"  # where Debian keeps it; not on a plain user's path
+    if shutil.which("mariadbd") is None:
+        pytest.skip("mariadbd is not installed; 'make test' installs it")
+    # Not under pytest's folders: a socket's path has at most 107 characters.
+    with TemporaryDirectory(prefix="gr-maria-", dir="/tmp") as name:
+        folder = Path(name)
+        user = ["--user=root"] if os.geteuid() == 0 else []
+        install = ["mariadb-install-db", "--no-defaults", *user, f"--datadir={folder}/data"]
+        install += ["--auth-root-authentication-method=normal", "--skip-test-db"]
+        subprocess.run(install, check=True, stdout=subprocess.DEVNULL, timeout=120)
+        port = free_port()
+        # Durability is what a crash test is about, and this server's tests are not: its data is thrown away.
+        quick = ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M"]
+        with (folder / "log").open("w") as log:
+            server = subprocess.Popen(
+                [
+                    *("mariadbd", "--no-defaults", *user, f"--datadir={folder}/data"),
+                    *(f"--socket={folder}/s.sock", f"--port={port}", "--bind-address=127.0.0.1"),
+                    *(f"--pid-file={folder}/pid", "--character-set-server=utf8mb4", "--skip-log-bin", *quick),
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            url = f"mysql+pymysql://root@127.0.0.1:{port}"
+            deadline = time.monotonic() + 60
+            while not _answers(url):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(f"MariaDB does not start:\n{(folder / 'log').read_text()[-2000:]}")
+                time.sleep(0.1)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(timeout=60)
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database: a SQLite file, then one on a real MariaDB."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+        return
+    server: str = request.getfixturevalue("mariadb_url")
+    name = f"test_{os.urandom(6).hex()}"
+    engine = create_engine(server)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+    yield f"{server}/{name}"
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP DATABASE {name}"))
+    engine.dispose()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A migrated database, once on SQLite and once on a real MariaDB."""
+    database = make_database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite_database(settings: Settings) -> Iterator[Database]:
+    """The embedded default, for tests that are not about databases."""
+    database = make_database(settings.resolved_database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def cache_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running nx-27017's address, shared by the tests."""
+    cache = open_cache("", tmp_path_factory.mktemp("cache"))
+    yield cache.url
+    cache.close()
+
+
+@pytest.fixture
+def cache(cache_server: str) -> Iterator[FaceCache]:
+    """An empty face cache on a real MongoDB-protocol server."""
+    cache = FaceCache(cache_server, database=f"test_{os.urandom(6).hex()}")
+    cache.prepare()
+    yield cache
+    cache.close()
+
+
+@pytest.fixture(scope="session")
+def x_display() -> Iterator[str]:
+    """A real X server of 1280×800 pixels."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("Xvfb is not installed; 'make test' installs it")
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"],
+        pass_fds=[writing],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        number = answer.readline().strip()
+    yield f":{number}"
+    server.terminate()
+    server.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def real_faces() -> Path:
+    """The folder of photographs for tests, which are never part of the product."""
+    folder = Path(os.environ.get("GRIDROLL_FACES", Path(__file__).parents[2] / "shared" / "faces"))
+    if not (folder / "people").is_dir():
+        pytest.skip(f"no photographs at {folder}; set GRIDROLL_FACES")
+    return folder
+
+
+def _answers(url: str) -> bool:
+    engine = create_engine(url)
+    try:
+        with engine.connect():
+            return True
+    except OperationalError:
+        return False
+    finally:
+        engine.dispose()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,101 @@
+"""The portal on a ledger of its own, and a browser's worth of client."""
+
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
+from werkzeug.test import TestResponse
+
+from db.database import Database, make_database, open_database
+from db.settings import Settings
+from portal.app import create_app
+from tests.portal.cast import PASSWORD, class_of_two
+
+
+class Browser:
+    """A client that fills in forms as people do: with the CSRF token of the page."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self.client = client
+
+    def get(self, path: str) -> TestResponse:
+        return self.client.get(path, buffered=True)
+
+    def token(self, path: str = "/login") -> str:
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(path).text)
+        assert found is not None, f"no form on {path}"
+        return found[1]
+
+    def sign_in(self, email: str, password: str = PASSWORD, wanted: str | None = None) -> TestResponse:
+        form = {"csrf_token": self.token(), "email": email, "password": password}
+        return self.client.post("/login", data=form if wanted is None else form | {"next": wanted})
+
+    def sign_out(self, from_page: str) -> TestResponse:
+        return self.client.post("/logout", data={"csrf_token": self.token(from_page)})
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path)
+
+
+@pytest.fixture(scope="session")
+def new_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty ledger to copy: migrating one for every test would take most of their time."""
+    path = tmp_path_factory.mktemp("ledger") / "gridroll.sqlite"
+    make_database(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture
+def database(settings: Settings, new_ledger: Path) -> Iterator[Database]:
+    shutil.copy(new_ledger, settings.home / "gridroll.sqlite")
+    database = open_database(settings.resolved_database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database, compiled_templates: Path) -> Flask:
+    app = create_app(settings, database)
+    app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(compiled_templates))
+    return app
+
+
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("templates")
+
+
+@pytest.fixture(scope="session")
+def held_meeting(new_ledger: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    path = tmp_path_factory.mktemp("meeting") / "gridroll.sqlite"
+    shutil.copy(new_ledger, path)
+    database = open_database(f"sqlite:///{path}")
+    meeting = class_of_two(database)
+    database.close()
+    return path, meeting
+
+
+@pytest.fixture
+def meeting(settings: Settings, database: Database, held_meeting: tuple[Path, int]) -> int:
+    """The id of a session of Ada and Ben; the whole cast can sign in."""
+    path, meeting = held_meeting
+    with (
+        closing(sqlite3.connect(path)) as source,
+        closing(sqlite3.connect(settings.home / "gridroll.sqlite")) as target,
+    ):
+        source.backup(target)
+    return meeting
+
+
+@pytest.fixture
+def browser(app: Flask) -> Browser:
+    return Browser(app.test_client())

@@ -1,0 +1,35 @@
+"""Drawn people and their photographs, for every test that needs a face but nobody's picture."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from demo.cast import CAST, Person, portrait
+from recognizer.observation import FaceCrop, Image
+from recognizer.photo import find_faces
+
+ANN, BEN, CID = CAST[0], CAST[1], CAST[2]
+
+
+def crop_of(person: Person, height_px: int = 400, shift_px: int = 0) -> FaceCrop:
+    """The person's portrait at another size, as a probe; shifted a little, so that it differs from the photograph."""
+    image: Image = np.asarray(
+        cv2.resize(portrait(person), None, fx=height_px / 640, fy=height_px / 640), np.uint8
+    )
+    image = np.roll(image, shift_px, axis=1)
+    return FaceCrop(image, find_faces(image)[0])
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Callable[[Person], Path]:
+    """Writes a person's photograph to a file."""
+
+    def write(person: Person) -> Path:
+        path = tmp_path / f"{person.student_no or person.name}.jpg"
+        cv2.imwrite(str(path), portrait(person))
+        return path
+
+    return write

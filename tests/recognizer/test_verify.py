@@ -1,0 +1,184 @@
+"""From observations to names, with the real engine, a real cache server and a real database."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from db.database import Database
+from db.errors import NotFoundError
+from db.face_cache import FaceCache
+from db.report import SessionReport, session_report
+from db.sessions import start_session
+from db.settings import Settings
+from demo.cast import Person, portrait
+from recognizer.engine import Answer, Probe
+from recognizer.enrolment import Enrolment
+from recognizer.local import LocalEngine
+from recognizer.observation import FaceCrop, Observation, Receipt, SeenFace
+from recognizer.verify import Verifier
+from tests.conftest import START
+from tests.recognizer.conftest import ANN, BEN, CID, crop_of
+
+
+class CountingEngine(LocalEngine):
+    """The local engine, counting what it is asked."""
+
+    searched = 0
+
+    def search(self, probes: Sequence[Probe], among: Collection[str] | None = None) -> list[Answer]:
+        self.searched += len(probes)
+        return super().search(probes, among)
+
+
+class Room:
+    """A session with Ann and Ben enrolled; Cid is a stranger."""
+
+    def __init__(self, folder: Path, database: Database, cache: FaceCache, settings: Settings) -> None:
+        self.database = database
+        self.engine = CountingEngine(folder / "vectors")
+        enrolment = Enrolment(database, cache, self.engine, settings)
+        lines = ["student_no,name,email,photo"]
+        for person in (ANN, BEN):
+            cv2.imwrite(str(folder / f"{person.student_no}.png"), portrait(person))
+            lines.append(f"{person.student_no},{person.name},{person.email},{person.student_no}.png")
+        (folder / "roster.csv").write_text("\n".join(lines))
+        enrolment.import_roster("BIO", folder / "roster.csv", None, "form 7")
+        with database.writing() as session:
+            self.session_id = start_session(session, "BIO", "", START, 45).id
+        self.verifier = Verifier(database, cache, self.engine, settings)
+
+    def look(self, minute: float, *faces: SeenFace, uid: str = "") -> Receipt:
+        taken_at = START + timedelta(minutes=minute)
+        return self.verifier.verify(
+            Observation(
+                uid or f"u{minute}", self.session_id, taken_at, taken_at, "headcount", len(faces), faces
+            )
+        )
+
+    def looks(self, minutes: range, *faces: Callable[[int], SeenFace]) -> Receipt:
+        """A look a minute at faces made for that minute; the last one's receipt."""
+        return [self.look(minute, *(face(minute) for face in faces)) for minute in minutes][-1]
+
+    def report(self) -> SessionReport:
+        with self.database.reading() as session:
+            return session_report(session, self.session_id)
+
+
+@pytest.fixture
+def room(tmp_path: Path, sqlite_database: Database, cache: FaceCache, settings: Settings) -> Room:
+    return Room(tmp_path, sqlite_database, cache, settings)
+
+
+def shown(track: str, person: Person, shift_px: int = 0, spot_check: bool = False) -> SeenFace:
+    return SeenFace(track, (0, 0, 99, 99), (9, 9, 50, 50), crop_of(person, 300, shift_px), spot_check)
+
+
+def moving(track: str, person: Person) -> Callable[[int], SeenFace]:
+    """The person a little elsewhere at each look."""
+    return lambda minute: shown(track, person, minute)
+
+
+def blurred(face: SeenFace) -> SeenFace:
+    """The same face out of focus: like its owner still, but not enough to be named at one look."""
+    assert face.crop is not None
+    image = np.asarray(cv2.GaussianBlur(face.crop.image, (0, 0), 2.5), np.uint8)
+    return replace(face, crop=FaceCrop(image, face.crop.box_xyxy))
+
+
+def unasked(track: str) -> SeenFace:
+    return SeenFace(track, (0, 0, 99, 99), (9, 9, 50, 50))
+
+
+def test_enrolled_faces_get_their_names_and_a_stranger_none(room: Room) -> None:
+    receipt = room.looks(range(1, 6), moving("a", ANN), moving("b", BEN), moving("c", CID))
+    assert receipt.names == {"a": ANN.name, "b": BEN.name}
+    assert (receipt.identified, receipt.unknown) == (2, 1)
+    report = room.report()
+    assert {line.name: line.status for line in report.students} == {ANN.name: "present", BEN.name: "present"}
+    assert [review.kind for review in report.reviews] == ["unknown_face"]
+
+
+def test_a_face_is_asked_for_again_until_it_is_settled_and_then_no_more(room: Room) -> None:
+    faces = [shown("c", CID)]
+    wanted: list[frozenset[str]] = []
+    for minute in range(1, 6):
+        receipt = room.look(minute, *(faces if not wanted or "c" in wanted[-1] else [unasked("c")]))
+        wanted.append(receipt.wanted)
+    assert [len(tracks) for tracks in wanted] == [1, 1, 1, 0, 0]
+    assert room.engine.searched == 4
+
+
+def test_a_known_face_costs_nothing_at_later_looks(room: Room) -> None:
+    room.look(1, shown("a", ANN))
+    room.look(2, shown("a", ANN, 5))
+    searched = room.engine.searched
+    receipt = room.look(3, unasked("a"))
+    assert receipt.names == {"a": ANN.name}
+    assert (receipt.searches, room.engine.searched) == (0, searched)
+
+
+def test_an_observation_that_arrives_twice_is_neither_searched_nor_stored_twice(room: Room) -> None:
+    first = room.look(1, shown("a", ANN), uid="same")
+    searched, report = room.engine.searched, room.report()
+    second = room.look(1, shown("a", ANN), uid="same")
+    assert room.engine.searched == searched
+    assert room.report() == report
+    assert (second.names, second.searches) == (first.names, 0)
+
+
+def test_a_spot_check_finds_out_that_somebody_else_sits_there_now(room: Room) -> None:
+    room.looks(range(1, 3), moving("a", ANN))
+    assert room.look(3, shown("a", ANN, 4, spot_check=True)).names == {"a": ANN.name}
+    room.look(4, shown("a", BEN, 1, spot_check=True))
+    receipt = room.look(5, shown("a", BEN, 2))
+    assert receipt.names == {"a": BEN.name}
+
+
+def test_who_sat_there_before_is_known_again_by_a_look_that_would_name_nobody(room: Room) -> None:
+    room.looks(range(1, 3), moving("a", ANN))
+    doubtful = blurred(shown("a2", ANN))
+    assert room.look(3, doubtful).names == {}
+    assert room.look(4, replace(doubtful, track="a3", succeeds="a")).names == {"a3": ANN.name}
+
+
+def test_who_sits_down_after_somebody_else_is_not_taken_for_them(room: Room) -> None:
+    room.looks(range(1, 3), moving("a", ANN))
+    assert room.look(3, replace(shown("c", CID), succeeds="a")).names == {}
+    assert room.look(4, replace(shown("b", BEN), succeeds="a")).names == {"b": BEN.name}
+
+
+def test_another_verifier_goes_on_with_what_the_first_one_remembered(
+    room: Room, cache: FaceCache, settings: Settings
+) -> None:
+    room.looks(range(1, 3), moving("a", ANN))
+    room.verifier = Verifier(room.database, cache, room.engine, settings)
+    assert room.look(3, unasked("a")).names == {"a": ANN.name}
+
+
+def test_a_lost_cache_costs_time_and_nothing_else(room: Room, cache: FaceCache) -> None:
+    with room.database.reading() as session:
+        from db.people import indexed_faces
+
+        for face in indexed_faces(session):
+            cache.forget(face.student_id)
+    receipt = room.looks(range(1, 3), moving("a", ANN))
+    assert receipt.names == {"a": ANN.name}
+
+
+def test_a_head_that_is_no_face_at_all_is_unknown_in_the_end(room: Room) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (120, 120, 3), dtype=np.uint8)
+    head = SeenFace("n", (0, 0, 99, 99), (9, 9, 50, 50), FaceCrop(noise, (20, 20, 100, 100)))
+    receipt = room.looks(range(1, 5), lambda minute: head)
+    assert (receipt.identified, receipt.unknown) == (0, 1)
+    assert {line.status for line in room.report().students} == {"absent"}
+
+
+def test_an_observation_of_a_session_that_is_none_is_refused(room: Room) -> None:
+    room.session_id = 99
+    with pytest.raises(NotFoundError, match="no session 99"):
+        room.look(1, unasked("a"))

@@ -1,0 +1,127 @@
+from random import Random
+
+import numpy as np
+import pytest
+
+from demo.cast import CAST
+from demo.gallery import Seat, draw_gallery
+from recognizer.observation import Image
+from screen_agent.change import Change, ChangeDetector, cut_face
+from screen_agent.frames import Frame
+from screen_agent.headcount import HaarHeadcounter, Head, Settled
+from tests.conftest import START
+
+
+class Meeting:
+    """Drawn meetings, counted by the real cascade."""
+
+    def __init__(self, spot_check: float = 0.0) -> None:
+        self.detector = ChangeDetector(spot_check, Random(1))
+        self.counter = HaarHeadcounter()
+        self.looks = 0
+
+    def look(
+        self, *people: int, rooms: tuple[int, ...] | None = None, wanted: frozenset[str] = frozenset()
+    ) -> Change:
+        """A look at these members of the cast, each in their own room unless `rooms` says otherwise."""
+        self.looks += 1
+        rooms = people if rooms is None else rooms
+        seats = [
+            Seat(CAST[one], CAST[one].name, backdrop_seed=room)
+            for one, room in zip(people, rooms, strict=True)
+        ]
+        image: Image = np.asarray(draw_gallery(seats, 31.0 * self.looks), np.uint8)
+        counted = self.counter.count(image)
+        assert len(counted.heads) == len(people)
+        settled = Settled(Frame(image, START), START, counted.tiles, counted.heads)
+        return self.detector.compare(settled, f"{self.looks:018d}", wanted)
+
+
+def asked(change: Change) -> list[int]:
+    return [index for index, face in enumerate(change.faces) if face.crop is not None]
+
+
+def tracks(change: Change) -> list[str]:
+    return [face.track for face in change.faces]
+
+
+def test_at_the_first_look_everybody_is_asked_about() -> None:
+    change = Meeting().look(0, 1, 2)
+    assert (change.trigger, asked(change)) == ("headcount", [0, 1, 2])
+    assert len(set(tracks(change))) == 3
+
+
+def test_when_nothing_changes_nobody_is_asked_about() -> None:
+    meeting = Meeting()
+    first = meeting.look(0, 1, 2)
+    for _ in range(5):
+        change = meeting.look(0, 1, 2)
+        assert (change.trigger, asked(change), tracks(change)) == ("none", [], tracks(first))
+
+
+def test_who_joins_is_asked_about_and_the_others_are_not_although_their_tiles_moved() -> None:
+    meeting = Meeting()
+    before = tracks(meeting.look(0, 1, 2, 3))
+    change = meeting.look(0, 1, 4, 2, 3)  # five tiles: another grid, other places, another size
+    assert (change.trigger, asked(change)) == ("headcount", [2])
+    assert [track for index, track in enumerate(tracks(change)) if index != 2] == before
+
+
+def test_who_leaves_costs_nothing() -> None:
+    meeting = Meeting()
+    before = tracks(meeting.look(0, 1, 2, 3, 4))
+    change = meeting.look(0, 1, 3, 4)
+    assert (change.trigger, asked(change)) == ("headcount", [])
+    assert tracks(change) == [before[0], before[1], before[3], before[4]]
+
+
+def test_a_swap_before_the_same_background_at_an_equal_headcount_is_caught() -> None:
+    meeting = Meeting()
+    before = tracks(meeting.look(0, 6, 2))
+    change = meeting.look(0, 7, 2, rooms=(0, 6, 2))
+    assert (change.trigger, asked(change)) == ("tile", [1])
+    assert [face.succeeds for face in change.faces] == [None, before[1], None]
+
+
+def test_a_wanted_face_is_shown_again() -> None:
+    meeting = Meeting()
+    first = meeting.look(0, 1)
+    change = meeting.look(0, 1, wanted=frozenset({tracks(first)[1]}))
+    assert (change.trigger, asked(change), tracks(change)) == ("unsettled", [1], tracks(first))
+
+
+def test_a_face_missed_at_one_look_is_the_same_occupant_at_the_next() -> None:
+    meeting = Meeting()
+    first = meeting.look(0, 1, 2)
+    meeting.look(0, 2)
+    assert tracks(meeting.look(0, 1, 2)) == tracks(first)
+
+
+def test_who_was_gone_for_long_is_asked_about_again() -> None:
+    meeting = Meeting()
+    first = meeting.look(0, 1, 2)
+    for _ in range(4):
+        meeting.look(0, 2)
+    change = meeting.look(0, 1, 2)
+    assert asked(change) == [1]
+    assert tracks(change)[1] != tracks(first)[1]
+
+
+def test_spot_checks_ask_about_unchanged_faces_and_say_so() -> None:
+    meeting = Meeting(spot_check=1.0)
+    meeting.look(0, 1)
+    change = meeting.look(0, 1)
+    assert change.trigger == "spot"
+    assert [face.spot_check for face in change.faces] == [True, True]
+
+
+@pytest.mark.parametrize("box", [(0, 0, 40, 40), (260, 140, 300, 160), (100, 50, 160, 110)])
+def test_a_cut_face_lies_within_its_crop_and_owns_its_pixels(box: tuple[int, int, int, int]) -> None:
+    image = np.zeros((160, 300, 3), np.uint8)
+    x1, y1, x2, y2 = box
+    image[y1:y2, x1:x2] = 200
+    crop = cut_face(image, Head((0, 0, 300, 160), box))
+    image[:] = 0
+    left, top, right, bottom = crop.box_xyxy
+    assert (crop.image[top:bottom, left:right] == 200).all()
+    assert (crop.image == 200).sum() == 3 * (x2 - x1) * (y2 - y1)
