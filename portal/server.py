@@ -1,6 +1,7 @@
 """The portal's web server: waitress on one socket, stoppable from any thread."""
 
 import errno
+import logging
 import socket
 import threading
 from typing import Any
@@ -20,6 +21,9 @@ class Server:
     """A bound server. `url` is its address; it answers from the moment `serve()` runs."""
 
     def __init__(self, app: Flask, listener: socket.socket) -> None:
+        # A browser that asks for a page and its parts at once makes a short queue, and so does a
+        # thread that is still starting. It is normal work, not a line for whoever runs the portal.
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         host, port = listener.getsockname()[:2]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self._sockets: dict[int, Any] = {}

@@ -1,6 +1,7 @@
 """`gridroll report`, `gridroll serve` and `gridroll user`."""
 
 import io
+import itertools
 import json
 import os
 import re
@@ -8,7 +9,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,9 +23,10 @@ from db.accounts import find_user
 from db.database import Database
 from db.errors import GridrollError, NotFoundError
 from portal import commands
+from portal.access import public
 from portal.errors import PortalError
 from portal.passwords import check_password
-from portal.server import make_server
+from portal.server import THREADS, make_server
 from tests.portal.cast import ADMIN, PASSWORD
 from tests.portal.conftest import Browser
 
@@ -130,6 +134,35 @@ def test_a_server_answers_until_it_is_stopped(app: Flask) -> None:
     server.stop()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_more_visitors_than_threads_wait_their_turn_without_a_word_to_the_terminal(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitors = 2 * THREADS
+    first_are_in = threading.Barrier(THREADS, timeout=20)
+    served = itertools.count()
+
+    def slow() -> str:
+        if next(served) < THREADS:
+            first_are_in.wait()  # every thread is busy here, so the other visitors have to queue
+            time.sleep(0.2)
+        return "done"
+
+    server = make_server(app, "127.0.0.1", 0)
+    app.add_url_rule("/slow", view_func=public(slow))
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    try:
+        with ThreadPoolExecutor(visitors) as pool:
+            asked = pool.map(
+                lambda _: urllib.request.urlopen(f"{server.url}/slow", timeout=20), range(visitors)
+            )
+            assert [answer.read() for answer in asked] == [b"done"] * visitors
+    finally:
+        server.stop()
+        thread.join(20)
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 def test_a_server_stopped_before_it_serves_returns_at_once(app: Flask) -> None:
