@@ -32,7 +32,7 @@ def _engine(settings: Settings) -> str:
 def _aws() -> Check:
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
     name = "AWS"
     try:
@@ -40,7 +40,15 @@ def _aws() -> Check:
             return Check(name, State.ABSENT, "no credentials configured; the local engine needs none")
         config = Config(connect_timeout=3, read_timeout=5, retries={"max_attempts": 1})
         identity = boto3.client("sts", config=config).get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
-        remedy = "check AWS_REGION and the credentials with 'aws sts get-caller-identity'"
-        return Check(name, State.BROKEN, f"credentials are configured but not accepted ({error}); {remedy}")
-    return Check(name, State.WORKS, f"signed in as {identity['Arn']}")
+    except ClientError as error:
+        problem = f"AWS refuses the credentials ({error.response['Error']['Code']})"
+        remedy = "renew them or unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_PROFILE"
+    except (ConnectionError, HTTPClientError) as error:
+        problem = f"credentials are configured, but AWS cannot be reached ({error})"
+        remedy = "check the network and AWS_DEFAULT_REGION"
+    except BotoCoreError as error:
+        problem = f"credentials are configured, but not completely ({error})"
+        remedy = "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_DEFAULT_REGION, or unset them all"
+    else:
+        return Check(name, State.WORKS, f"signed in as {identity['Arn']}")
+    return Check(name, State.BROKEN, f"{problem}; {remedy}")

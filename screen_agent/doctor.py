@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from db.health import Check, State, attempt, check_stores
-from db.settings import Settings, load_settings
+from db.settings import load_settings
 from recognizer.health import check_recognition
 from screen_agent.clock import SystemClock
 from screen_agent.errors import SourceError
@@ -32,7 +32,7 @@ MARKS = {
 def doctor() -> None:
     """Say what works, what is missing and how to get it."""
     settings = load_settings()
-    checks = [Check("home", State.WORKS, str(settings.home)), *check_looking(settings)]
+    checks = [Check("home", State.WORKS, str(settings.home)), _screen(), attempt("heads", _heads)]
     checks += [*check_recognition(settings), *check_stores(settings)]
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
@@ -45,13 +45,8 @@ def doctor() -> None:
         sys.exit(1)
 
 
-def check_looking(settings: Settings) -> list[Check]:
-    """The screen, by really grabbing it, and the detector, by really running it."""
-    del settings
-    return [_screen(), attempt("heads", _heads)]
-
-
 def _screen() -> Check:
+    """The screen, by really grabbing it."""
     if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
         return Check(
             "screen", State.ABSENT, "no DISPLAY here; run this at the meeting window, or watch recordings"
@@ -75,5 +70,6 @@ def _grab() -> str:
 
 
 def _heads() -> str:
+    """The detector, by really running it."""
     HaarHeadcounter().count(np.zeros((216, 384, 3), np.uint8))
     return f"Haar cascade alt2, OpenCV {cv2.__version__}"

@@ -1,3 +1,5 @@
+import io
+from datetime import timedelta
 from pathlib import Path
 
 import cv2
@@ -53,13 +55,21 @@ def test_a_preview_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> N
 
 
 def test_the_status_shows_the_last_look_and_hides_the_next() -> None:
-    console = Console(record=True, force_terminal=True, width=90, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    console = Console(record=True, force_terminal=True, width=90, file=io.StringIO())
     with LiveStatus("Biology", None, None, console) as status:
         status.show(look({"a": "Ann"}))
     text = console.export_text()
-    console.file.close()
     for words in ("headcount", "identified", "unknown", "hidden", "every look would be 2"):
         assert words in text
+
+
+def test_a_recording_has_a_progress_bar() -> None:
+    console = Console(record=True, force_terminal=True, width=90, file=io.StringIO())
+    with LiveStatus(
+        "Biology", START - timedelta(minutes=15), START + timedelta(minutes=45), console
+    ) as status:
+        status.show(look({}))
+    assert "25%" in console.export_text()
 
 
 def test_without_a_terminal_each_look_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
