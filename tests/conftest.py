@@ -21,6 +21,19 @@ from db.settings import Settings
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--complete", action="store_true", help="fail, not skip, where a program is missing; 'make test' does"
+    )
+
+
+def require(config: pytest.Config, program: str) -> None:
+    """Skip the test, or fail it under --complete, where the machine lacks a program that `make test` installs."""
+    if shutil.which(program) is None:
+        lacking = pytest.fail if config.getoption("complete") else pytest.skip
+        lacking(f"{program} is not installed; 'make test' installs it")
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reads the configuration, the credentials or the display of whoever runs it."""
@@ -42,11 +55,10 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def mariadb_url() -> Iterator[str]:
+def mariadb_url(pytestconfig: pytest.Config) -> Iterator[str]:
     """A real MariaDB of the tests' own, without the database's name at the end."""
     os.environ["PATH"] += ":/usr/sbin"  # where Debian keeps it; not on a plain user's path
-    if shutil.which("mariadbd") is None:
-        pytest.skip("mariadbd is not installed; 'make test' installs it")
+    require(pytestconfig, "mariadbd")
     # Not under pytest's folders: a socket's path has at most 107 characters.
     with TemporaryDirectory(prefix="gr-maria-", dir="/tmp") as name:
         folder = Path(name)
@@ -131,10 +143,9 @@ def cache(cache_server: str) -> Iterator[FaceCache]:
 
 
 @pytest.fixture(scope="session")
-def x_display() -> Iterator[str]:
+def x_display(pytestconfig: pytest.Config) -> Iterator[str]:
     """A real X server of 1280×800 pixels."""
-    if shutil.which("Xvfb") is None:
-        pytest.skip("Xvfb is not installed; 'make test' installs it")
+    require(pytestconfig, "Xvfb")
     reading, writing = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"],

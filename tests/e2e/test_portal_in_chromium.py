@@ -14,18 +14,15 @@ from db.database import make_database
 from db.settings import Settings
 from portal.app import create_app
 from portal.server import make_server
+from tests.conftest import require
 from tests.portal.cast import ADMIN, NAMES, PASSWORD, add_accounts, class_of_sixteen
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--disable-quic", "--no-first-run",
 )  # fmt: skip
 GORAN = "goran@example.edu"
-
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}; apt-get install chromium"
-)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +47,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium(pytestconfig: pytest.Config) -> Iterator[Browser]:
+    require(pytestconfig, CHROMIUM)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser
