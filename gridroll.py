@@ -53,7 +53,8 @@ def main() -> None:
 
     # Ends a command like any exit does, so that what it started (the cache's server, a window) is ended too.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup lets a command outlive its terminal
+            signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     try:
         cli()
     except (GridrollError, OSError) as error:

@@ -104,14 +104,18 @@ def watch(
 
 @contextmanager
 def ended_by_signals(watcher: Watcher) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal end the watch after the look under way."""
+    """Ctrl-C, SIGTERM and a closed terminal end the watch after the look under way.
+
+    Under nohup a closed terminal does not.
+    """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         watcher.stop()
 
-    before = {
-        number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -25,6 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--complete", action="store_true", help="fail, not skip, where a program is missing; 'make test' does"
     )
+
+
+def pytest_configure() -> None:
+    # Started in the background by a script, a program ignores Ctrl-C, and so does all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def require(config: pytest.Config, program: str) -> None:

@@ -36,9 +36,10 @@ class Gridroll:
             **environment,
         }
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, under: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
+        """Start it; `under` is a command that starts commands, such as nohup."""
         return subprocess.Popen(
-            [sys.executable, str(ROOT / "gridroll.py"), *arguments],
+            [*under, sys.executable, str(ROOT / "gridroll.py"), *arguments],
             env=self.environment,
             cwd=ROOT,
             stdin=subprocess.DEVNULL,

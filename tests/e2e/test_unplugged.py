@@ -35,8 +35,9 @@ def watching(gridroll: Gridroll, stage: Stage, tmp_path: Path) -> Gridroll:
     return gridroll
 
 
-def start(gridroll: Gridroll) -> "subprocess.Popen[str]":
-    return gridroll.start("watch", "--session", "1", "--source", "screen:0,0,1600,900", "--every", "1-1")
+def start(gridroll: Gridroll, under: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
+    arguments = ("watch", "--session", "1", "--source", "screen:0,0,1600,900", "--every", "1-1")
+    return gridroll.start(*arguments, under=under)
 
 
 def looks(gridroll: Gridroll) -> int:
@@ -70,6 +71,17 @@ def test_a_signal_ends_the_watch_cleanly_with_nothing_lost(
     assert looks(watching) >= seen
     report = json.loads(watching.ok("report", "1", "--format", "json"))
     assert len(report["looks"]) == out.count("heads 10")
+    assert watching.left_running() == []
+
+
+def test_a_watch_under_nohup_outlives_its_terminal(watching: Gridroll) -> None:
+    program = start(watching, under=("nohup",))
+    seen = wait_for_looks(watching, 1, program)
+    program.send_signal(signal.SIGHUP)
+    wait_for_looks(watching, seen + 2, program)
+    program.send_signal(signal.SIGTERM)
+    program.communicate(timeout=60)
+    assert program.returncode == 0
     assert watching.left_running() == []
 
 

@@ -192,13 +192,16 @@ def test_serve_says_where_it_is_and_stops_cleanly(home: Path, number: signal.Sig
         text=True,
         env=os.environ | {"GRIDROLL_HOME": str(home)},
     ) as process:
-        assert process.stdout is not None
-        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-        assert found is not None
-        with urllib.request.urlopen(f"{found[0]}/login", timeout=10) as answer:
-            assert answer.status == 200
-        process.send_signal(number)
-        rest, errors = process.communicate(timeout=20)
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+            assert found is not None
+            with urllib.request.urlopen(f"{found[0]}/login", timeout=10) as answer:
+                assert answer.status == 200
+            process.send_signal(number)
+            rest, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()  # leaving the block waits for the program's end
     assert process.returncode == 0
     assert rest == "The portal has stopped.\n"
     assert errors == ""
