@@ -53,11 +53,11 @@ $(BIN)/pip: | packages-demo
 	@$(PYTHON) -m venv $(VENV)
 
 $(RUN): $(PINS) | $(BIN)/pip
-	@echo 'gridroll: installing the Python packages into $(VENV) (about 290 MB the first time)'
+	@echo 'gridroll: installing the Python packages into $(VENV) (about 350 MB the first time)'
 	@$(PIP) --editable .
 	@touch $@
 
 $(DEV): $(PINS) | $(BIN)/pip
-	@echo 'gridroll: installing the Python packages into $(VENV) (about 370 MB the first time)'
+	@echo 'gridroll: installing the Python packages into $(VENV) (about 460 MB the first time)'
 	@$(PIP) --editable '.[dev]'
 	@touch $(RUN) $@

@@ -1,5 +1,6 @@
 """The `gridroll` command: groups the packages' commands, and turns their errors into one line and an exit code."""
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -8,13 +9,15 @@ import click
 
 COMMANDS = {
     "demo": ("demo.commands:demo", "Run a simulated class end to end, then show it in the portal."),
-    "init": ("db.commands:init", "Make the stores, or bring them up to date."),
+    "init": ("recognizer.preparation:init", "Make the stores, or bring them up to date."),
     "user": ("portal.commands:user", "Who may sign in to the portal."),
     "roster": ("recognizer.commands:roster", "Who is expected in a course."),
     "faces": ("recognizer.commands:faces", "The faces the engine knows."),
     "session": ("db.commands:session", "Class meetings."),
     "watch": ("screen_agent.commands:watch", "Look at a class until it ends, and keep its ledger."),
+    "reviews": ("recognizer.review_commands:reviews", "What does not add up in a session, and settling it."),
     "report": ("portal.commands:report", "The attendance of a session."),
+    "costs": ("portal.commands:costs", "What was paid for, and what is left of the budgets."),
     "serve": ("portal.commands:serve", "Run the portal."),
     "doctor": ("screen_agent.doctor:doctor", "Say what works, what is missing and how to get it."),
 }
@@ -51,6 +54,8 @@ def main() -> None:
     """Run the command line: 0 done, 1 failed with one line on stderr, 2 wrong usage."""
     from db.errors import GridrollError
 
+    # Read when numpy is loaded. On a busy machine several of its threads wait for each other, up to ten times as long.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Ends a command like any exit does, so that what it started (the cache's server, a window) is ended too.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup lets a command outlive its terminal

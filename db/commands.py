@@ -1,4 +1,4 @@
-"""`gridroll init` and `gridroll session`."""
+"""Making the stores, and `gridroll session`."""
 
 from datetime import UTC, datetime
 
@@ -10,13 +10,7 @@ from db.face_cache import open_cache
 from db.sessions import start_session
 from db.settings import Settings, load_settings
 
-__all__ = ["init", "session"]
-
-
-@click.command()
-def init() -> None:
-    """Make the stores, or bring them up to date. Safe to run again."""
-    prepare(load_settings())
+__all__ = ["prepare", "session"]
 
 
 def prepare(settings: Settings) -> None:

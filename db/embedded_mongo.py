@@ -102,6 +102,8 @@ class EmbeddedMongo:
         log.touch(mode=0o600)
         for _ in range(3):  # the port may be taken between finding it free and using it
             port = _free_port()
+            # The start lock says that no server runs; the number a killed one left may be another process by now.
+            (self._folder / "nx.pid").unlink(missing_ok=True)
             server = self._launch(port, log)
             try:
                 if self._awaited(server, port):

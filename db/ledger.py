@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from db.judgements import rulings_of
 from db.looks import looks_of, namings_of
 from db.people import indexed_faces, roster_of
 from db.rules import Doubt, Entry, Ledger, fold
@@ -29,7 +30,15 @@ def refold(session: Session, row: SessionRow) -> Ledger:
     # Who was recognised here once had a face then, whatever was removed since.
     known = {face.student_id for face in indexed_faces(session, roster)} | {one.student_id for one in namings}
     span, rules = span_of(row), rules_of(row.course)
-    ledger = fold(looks_of(session, looks), namings, roster, span, rules, faceless=roster - known)
+    ledger = fold(
+        looks_of(session, looks),
+        namings,
+        roster,
+        span,
+        rules,
+        faceless=roster - known,
+        rulings=rulings_of(session, row.id),
+    )
     _store_entries(session, row.id, ledger.entries)
     _store_balances(looks, ledger)
     _store_doubts(session, row.id, ledger.doubts)
@@ -82,10 +91,14 @@ def _store_balances(looks: Sequence[LookRow], ledger: Ledger) -> None:
     for look in looks:
         look.identified = balances[look.uid].identified
         look.unknown = balances[look.uid].unknown
+        look.reviewed = balances[look.uid].reviewed
 
 
 def _store_doubts(session: Session, session_id: int, doubts: Sequence[Doubt]) -> None:
-    """Open a review for each new doubt; one that a later look cleared up is withdrawn unless staff settled it."""
+    """Open a review for each new doubt; one that a later look cleared up is withdrawn unless staff settled it.
+
+    A settled one is opened again when the doubt is now about another student.
+    """
     held = {
         (row.kind, row.subject): row
         for row in session.scalars(select(ReviewRow).where(ReviewRow.session_id == session_id))
@@ -94,18 +107,13 @@ def _store_doubts(session: Session, session_id: int, doubts: Sequence[Doubt]) ->
     for key, doubt in wanted.items():
         row = held.get(key)
         if row is None:
-            session.add(
-                ReviewRow(
-                    session_id=session_id,
-                    kind=doubt.kind,
-                    subject=doubt.subject,
-                    student_id=doubt.student_id,
-                    at=doubt.at,
-                    state="open",
-                )
-            )
-        elif row.state == "open":
-            row.student_id, row.at = doubt.student_id, doubt.at
+            row = ReviewRow(session_id=session_id, kind=doubt.kind, subject=doubt.subject, state="open")
+            session.add(row)
+        elif row.state != "open" and doubt.student_id in {None, row.student_id}:
+            continue
+        row.state = "open"
+        row.student_id, row.rival_id, row.beside = doubt.student_id, doubt.rival_id, doubt.beside
+        row.at = doubt.at
     for key, row in held.items():
         if key not in wanted and row.state == "open":
             session.delete(row)

@@ -16,10 +16,11 @@ __all__ = ["NewLook", "NewNaming", "NewSighting", "find_look", "looks_of", "nami
 
 @dataclass(frozen=True, slots=True)
 class NewSighting:
-    """A head seen at the look; the box is pixels of the frame."""
+    """A head seen at the look; the box is pixels of the frame. `cue` as in `SightingRow`."""
 
     track: str
     box_xyxy: tuple[int, int, int, int]
+    cue: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class NewNaming:
     looks: int
     engine: str
     model: str
+    margin_pct: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def record_look(session: Session, new: NewLook) -> bool:
     session.flush()
     for seen in new.sightings:
         x1, y1, x2, y2 = seen.box_xyxy
-        session.add(SightingRow(look_id=row.id, track=seen.track, x1=x1, y1=y1, x2=x2, y2=y2))
+        session.add(SightingRow(look_id=row.id, track=seen.track, x1=x1, y1=y1, x2=x2, y2=y2, cue=seen.cue))
     for naming in new.namings:
         session.add(
             NamingRow(
@@ -99,6 +101,7 @@ def record_look(session: Session, new: NewLook) -> bool:
                 looks=naming.looks,
                 engine=naming.engine,
                 model=naming.model,
+                margin_pct=naming.margin_pct,
             )
         )
     session.flush()
@@ -109,12 +112,16 @@ def looks_of(session: Session, rows: Iterable[LookRow]) -> list[Look]:
     """The looks of one session as the rules want them."""
     rows = list(rows)
     tracks: dict[int, set[str]] = {row.id: set() for row in rows}
+    cues: dict[int, dict[str, str]] = {row.id: {} for row in rows}
     if rows:
-        query = select(SightingRow.look_id, SightingRow.track).join(LookRow)
-        for look_id, track in session.execute(query.where(LookRow.session_id == rows[0].session_id)):
+        query = select(SightingRow.look_id, SightingRow.track, SightingRow.cue).join(LookRow)
+        for look_id, track, cue in session.execute(query.where(LookRow.session_id == rows[0].session_id)):
             tracks.setdefault(look_id, set()).add(track)
+            if cue is not None:
+                cues.setdefault(look_id, {})[track] = cue
     return [
-        Look(row.uid, row.began_at, row.taken_at, row.headcount, frozenset(tracks[row.id])) for row in rows
+        Look(row.uid, row.began_at, row.taken_at, row.headcount, frozenset(tracks[row.id]), cues[row.id])
+        for row in rows
     ]
 
 
@@ -122,6 +129,16 @@ def namings_of(session: Session, session_id: int) -> list[Naming]:
     """All conclusions of one session as the rules want them."""
     query = select(NamingRow, LookRow.taken_at).join(LookRow).where(LookRow.session_id == session_id)
     return [
-        Naming(row.track, taken_at, row.verdict, row.student_id, row.similarity_pct)
+        Naming(
+            track=row.track,
+            at=taken_at,
+            verdict=row.verdict,
+            student_id=row.student_id,
+            similarity_pct=row.similarity_pct,
+            runner_up_id=row.runner_up_id,
+            runner_up_pct=row.runner_up_pct,
+            threshold_pct=row.threshold_pct,
+            margin_pct=row.margin_pct,
+        )
         for row, taken_at in session.execute(query)
     ]

@@ -7,8 +7,18 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
+from db.judgements import reviews_of
 from db.rules import Interval
-from db.schema import AttendanceRow, Enrolment, IntervalRow, LookRow, ReviewRow, SessionRow, Student
+from db.schema import (
+    AttendanceRow,
+    Enrolment,
+    IntervalRow,
+    JudgementRow,
+    LookRow,
+    ReviewRow,
+    SessionRow,
+    Student,
+)
 from db.sessions import find_session
 
 __all__ = [
@@ -44,7 +54,10 @@ class StudentLine:
 
 @dataclass(frozen=True, slots=True)
 class LookLine:
-    """One look's balance: headcount = identified + unknown. `searches` were sent to an engine, `paid` are billed."""
+    """One look's balance: headcount = identified + unknown. `searches` were sent to an engine, `paid` are billed.
+
+    `reviewed`: those of the unknown whom staff settled.
+    """
 
     taken_at: datetime
     trigger: str
@@ -53,15 +66,26 @@ class LookLine:
     unknown: int
     searches: int
     paid: int
+    reviewed: int = 0
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether every head has a name, or staff have settled it."""
+        return self.identified + self.reviewed == self.headcount
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewLine:
+    """A review. `rival_name`: the second student of a small margin; `guest`: the name staff gave, empty for none."""
+
     kind: str
     student_no: str | None
     student_name: str | None
     at: datetime
     state: str
+    rival_name: str | None = None
+    guest: str = ""
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,26 +127,33 @@ def session_report(session: Session, session_id: int) -> SessionReport:
                 look.unknown,
                 look.searches,
                 look.paid,
+                look.reviewed,
             )
             for look in session.scalars(
                 select(LookRow).where(LookRow.session_id == row.id).order_by(LookRow.taken_at, LookRow.uid)
             )
         ),
-        reviews=tuple(
-            ReviewLine(
-                review.kind,
-                review.student.student_no if review.student else None,
-                review.student.name if review.student else None,
-                review.at,
-                review.state,
-            )
-            for review in session.scalars(
-                select(ReviewRow)
-                .options(joinedload(ReviewRow.student))
-                .where(ReviewRow.session_id == row.id)
-                .order_by(ReviewRow.at, ReviewRow.id)
-            )
-        ),
+        reviews=_reviews(session, row.id),
+    )
+
+
+def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
+    judged = session.scalars(
+        select(JudgementRow).where(JudgementRow.session_id == session_id).order_by(JudgementRow.made_at)
+    )
+    guests = {(row.kind, row.subject): row.name for row in judged}
+    return tuple(
+        ReviewLine(
+            review.kind,
+            review.student.student_no if review.student else None,
+            review.student.name if review.student else None,
+            review.at,
+            review.state,
+            review.rival.name if review.rival else None,
+            guests.get((review.kind, review.subject), ""),
+            review.id,
+        )
+        for review in reviews_of(session, session_id)
     )
 
 

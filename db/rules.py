@@ -4,17 +4,29 @@ Nothing here reads a clock or a database. The same looks give the same ledger in
 however often each of them arrives.
 """
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
 
-__all__ = ["Balance", "Doubt", "Entry", "Interval", "Ledger", "Look", "Naming", "Rules", "Span", "fold"]
+from db.doubts import CUES, Doubt, headcount_runs, track_doubts, two_tiles
+from db.tracks import Naming, Ruling, Tracks
 
-NAMED, PENDING = "named", "pending"
+__all__ = [
+    "Balance",
+    "Doubt",
+    "Entry",
+    "Interval",
+    "Ledger",
+    "Look",
+    "Naming",
+    "Rules",
+    "Ruling",
+    "Span",
+    "fold",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +55,17 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A settled look: a burst of frames from `began_at` to `taken_at`, and the occupants seen."""
+    """A settled look: a burst of frames from `began_at` to `taken_at`, and the occupants seen.
+
+    `cues`: by track, what the agent noticed of its picture: `still_picture` or `loop`.
+    """
 
     uid: str
     began_at: datetime
     taken_at: datetime
     headcount: int
     tracks: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """An answer to "who is this track?".
-
-    `verdict`: `named` (student_id says who), `doubtful` (student_id is the likeliest, not sure enough), `unknown`
-    (nobody of the roster), `pending` (asked for another look; student_id as for doubtful, or None).
-    """
-
-    track: str
-    at: datetime
-    verdict: str
-    student_id: int | None
-    similarity_pct: float | None
+    cues: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the ledger says of one student. `confidence`: 0 to 1, None for a student never named."""
+    """What the ledger says of one student. `confidence`: 0 to 1, 1 where staff named them, None for one never named."""
 
     student_id: int
     status: str
@@ -90,22 +91,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """headcount = identified + unknown, at one look."""
+    """headcount = identified + unknown, at one look. `reviewed`: those of the unknown whom staff settled."""
 
     uid: str
     headcount: int
     identified: int
     unknown: int
+    reviewed: int = 0
 
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """Something staff should settle. `subject` is the track; `student_id` the student it may concern, or None."""
-
-    kind: str
-    subject: str
-    student_id: int | None
-    at: datetime
+    @property
+    def is_verified(self) -> bool:
+        """Whether every head is explained."""
+        return self.identified + self.reviewed == self.headcount
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,88 +119,63 @@ def fold(
     span: Span,
     rules: Rules,
     faceless: Collection[int] = (),
+    rulings: Iterable[Ruling] = (),
 ) -> Ledger:
     """The ledger of one session.
 
     `roster`: ids of the students expected; names of people outside it are ignored. `faceless`: those of them whose face
-    no engine knows. Not to be recognised is no sign of their absence.
+    no engine knows. Not to be recognised is no sign of their absence. `rulings`: what staff said; they outrank namings.
+    Whoever an open doubt may concern is not called absent.
     """
     ordered = sorted({look.uid: look for look in looks}.values(), key=lambda look: (look.taken_at, look.uid))
-    by_track = _by_track(namings)
     members = frozenset(roster)
+    tracks = Tracks(namings, rulings, members)
     newest = ordered[-1].tracks if ordered else frozenset()
     seen: dict[int, set[int]] = defaultdict(set)
-    balances: list[Balance] = []
+    found: list[tuple[Look, int, int, int]] = []
     doubts: dict[tuple[str, str], Doubt] = {}
-    doubted: set[int | None] = set(faceless)
+    doubted: set[int] = set(faceless)
+    confidence: dict[int, float] = {}
     if not any(look.headcount for look in ordered):
         doubted |= members  # a covered window looks like an empty class
     for index, look in enumerate(ordered):
-        holders: dict[int, str] = {}
-        for track in sorted(look.tracks):
-            student = _occupant(by_track.get(track, ()), look.taken_at)
-            if student is None or student not in members:
-                doubt = _doubt(track, by_track.get(track, ()), look.taken_at)
-                if doubt is not None:
-                    doubted.add(doubt.student_id)
-                    # A face that is still being asked about is no work for staff yet.
-                    if track not in newest or by_track[track][-1].verdict != PENDING:
-                        doubts.setdefault((doubt.kind, track), doubt)
-            elif student in holders:
-                doubts.setdefault(("two_tiles", track), Doubt("two_tiles", track, student, look.taken_at))
-            else:
-                holders[student] = track
-                seen[student].add(index)
-        balances.append(Balance(look.uid, look.headcount, len(holders), look.headcount - len(holders)))
-    confidence = _confidence(by_track, {track for look in ordered for track in look.tracks})
+        occupants = {track: tracks.occupant(track, look.taken_at) for track in sorted(look.tracks)}
+        holders, raised, known = two_tiles(occupants, look.taken_at)
+        for student in holders:
+            seen[student].add(index)
+        for track, occupant in occupants.items():
+            if occupant.student_id is not None:
+                share = occupant.sure_pct / 100
+                confidence[occupant.student_id] = max(confidence.get(occupant.student_id, 0.0), share)
+            raised += track_doubts(track, occupant, look.cues.get(track), look.taken_at, holders)
+        for doubt in raised:
+            if doubt.kind in CUES and tracks.is_settled(doubt.kind, doubt.subject):
+                continue
+            doubted |= doubt.students
+            # A face that is still being asked about is no work for staff yet.
+            if doubt.subject not in newest or not tracks.is_pending(doubt.subject):
+                doubts.setdefault((doubt.kind, doubt.subject), doubt)
+        reviewed = len(known) + sum(occupant.reviewed for occupant in occupants.values())
+        unexplained = look.headcount - sum(occupant.asked for occupant in occupants.values())
+        found.append((look, len(holders), reviewed, unexplained))
+    runs, explained = headcount_runs([(look.uid, look.taken_at, left) for look, _, _, left in found], tracks)
+    doubts |= {(doubt.kind, doubt.subject): doubt for doubt in runs}
+    balances = tuple(
+        Balance(
+            look.uid,
+            look.headcount,
+            named,
+            look.headcount - named,
+            min(reviewed + (max(left, 0) if look.uid in explained else 0), look.headcount - named),
+        )
+        for look, named, reviewed, left in found
+    )
     cells = _cells(ordered, span)
     entries = tuple(
         _entry(student, sorted(seen[student]), ordered, cells, span, rules, confidence, student in doubted)
         for student in sorted(members)
     )
-    return Ledger(entries, tuple(balances), tuple(doubts.values()))
-
-
-def _by_track(namings: Iterable[Naming]) -> dict[str, list[Naming]]:
-    by_track: dict[str, list[Naming]] = defaultdict(list)
-    for naming in set(namings):
-        by_track[naming.track].append(naming)
-    for track in by_track.values():
-        track.sort(
-            key=lambda naming: (naming.at, naming.verdict, naming.student_id or 0, naming.similarity_pct or 0)
-        )
-    return by_track
-
-
-def _occupant(namings: Sequence[Naming], at: datetime) -> int | None:
-    """Who a track is at a moment; None for unknown.
-
-    The last conclusion by then decides. A track that had no name by then takes the first one said later: a name
-    found at the third look also holds for the first two, for the track means the same person.
-    """
-    settled = [naming for naming in namings if naming.verdict != PENDING]
-    until = bisect_right(settled, at, key=lambda naming: naming.at)
-    if any(naming.verdict == NAMED for naming in settled[:until]):
-        last = settled[until - 1]
-        return last.student_id if last.verdict == NAMED else None
-    return next((naming.student_id for naming in settled[until:] if naming.verdict == NAMED), None)
-
-
-def _doubt(track: str, namings: Sequence[Naming], at: datetime) -> Doubt | None:
-    if not namings:
-        return None
-    likeliest = namings[-1].student_id
-    return Doubt("unknown_face" if likeliest is None else "low_similarity", track, likeliest, at)
-
-
-def _confidence(by_track: Mapping[str, Sequence[Naming]], seen: Collection[str]) -> dict[int, float]:
-    best: dict[int, float] = {}
-    for track in seen:
-        for naming in by_track.get(track, ()):
-            if naming.verdict == NAMED and naming.student_id is not None:
-                share = (naming.similarity_pct or 0.0) / 100
-                best[naming.student_id] = max(best.get(naming.student_id, 0.0), share)
-    return best
+    return Ledger(entries, balances, tuple(doubts.values()))
 
 
 def _cells(ordered: Sequence[Look], span: Span) -> list[timedelta]:

@@ -2,7 +2,18 @@
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from db.types import Identifier, Key, Real, UTCDateTime
@@ -12,12 +23,15 @@ __all__ = [
     "Base",
     "Consent",
     "Course",
+    "EngineCallRow",
     "FaceRow",
     "IntervalRow",
+    "JudgementRow",
     "LookRow",
     "NamingRow",
     "ReviewRow",
     "SessionRow",
+    "SpendingRow",
 ]
 
 
@@ -145,6 +159,40 @@ class SessionRow(Base):
     course: Mapped[Course] = relationship()
 
 
+class EngineCallRow(Base):
+    """One request to a provider, or one that the budget did not allow. `price_micros`: millionths of the currency.
+
+    `session_id` is None for what no session asked for, as enrolling. A search not allowed has no attempts.
+    """
+
+    __tablename__ = "engine_calls"
+    __table_args__ = table_args(Index("ix_engine_calls_session_at", "session_id", "ended_at"))
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    at: Mapped[datetime] = mapped_column("ended_at", UTCDateTime, index=True)
+    engine: Mapped[str] = mapped_column(Identifier(32))
+    operation: Mapped[str] = mapped_column(Identifier(64))
+    attempts: Mapped[int] = mapped_column(Integer)
+    billed: Mapped[int] = mapped_column(Integer)
+    price_micros: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(Identifier(3))
+    outcome: Mapped[str] = mapped_column(Identifier(64))
+    session_id: Mapped[int | None] = mapped_column(ForeignKey("sessions.id", ondelete="SET NULL"))
+
+
+class SpendingRow(Base):
+    """What a session or a month has spent of its budget, and what searches under way may still spend.
+
+    A running total of `engine_calls`, kept because a budget must be asked and changed in one step.
+    """
+
+    __tablename__ = "spending"
+
+    scope: Mapped[str] = mapped_column(Identifier(40), primary_key=True)
+    spent_micros: Mapped[int] = mapped_column(BigInteger)
+    held_micros: Mapped[int] = mapped_column(BigInteger)
+
+
 class LookRow(Base):
     """One settled look at the grid. `uid` is chosen by the agent: the same look may arrive twice."""
 
@@ -164,10 +212,14 @@ class LookRow(Base):
     unknown: Mapped[int] = mapped_column("unknown_heads", Integer)
     searches: Mapped[int] = mapped_column(Integer)
     paid: Mapped[int] = mapped_column(Integer)
+    reviewed: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
 
 
 class SightingRow(Base):
-    """A head seen at a look. `track` names the occupant of a tile, whoever it is; boxes are pixels, xyxy."""
+    """A head seen at a look. `track` names the occupant of a tile, whoever it is; boxes are pixels, xyxy.
+
+    `cue`: what the agent noticed of the tile's picture (`still_picture`, `loop`), None for nothing.
+    """
 
     __tablename__ = "sightings"
     __table_args__ = table_args(UniqueConstraint("look_id", "track"))
@@ -179,6 +231,7 @@ class SightingRow(Base):
     y1: Mapped[int] = mapped_column(Integer)
     x2: Mapped[int] = mapped_column(Integer)
     y2: Mapped[int] = mapped_column(Integer)
+    cue: Mapped[str | None] = mapped_column(Identifier(16))
 
 
 class NamingRow(Base):
@@ -197,6 +250,7 @@ class NamingRow(Base):
     runner_up_id: Mapped[int | None] = mapped_column(ForeignKey("students.id"), index=True)
     runner_up_pct: Mapped[float | None] = mapped_column(Real)
     threshold_pct: Mapped[float] = mapped_column(Real)
+    margin_pct: Mapped[float | None] = mapped_column(Real)
     looks: Mapped[int] = mapped_column("looks_averaged", Integer)
     engine: Mapped[str] = mapped_column(Identifier(32))
     model: Mapped[str] = mapped_column(String(120))
@@ -242,7 +296,11 @@ class IntervalRow(Base):
 
 
 class ReviewRow(Base):
-    """A doubt for staff to settle. `subject` is the track it is about."""
+    """A doubt for staff to settle. `subject` is the track it is about, for a headcount the look that began it.
+
+    `rival_id`: a second student whom the face resembles; `beside`: the other track of two tiles. `state`: `open`,
+    `confirmed`, `rejected` or `guest`.
+    """
 
     __tablename__ = "reviews"
     __table_args__ = table_args(UniqueConstraint("session_id", "kind", "subject"))
@@ -252,7 +310,35 @@ class ReviewRow(Base):
     kind: Mapped[str] = mapped_column(Identifier(32))
     subject: Mapped[str] = mapped_column(Identifier(64))
     student_id: Mapped[int | None] = mapped_column(ForeignKey("students.id"), index=True)
+    rival_id: Mapped[int | None] = mapped_column(ForeignKey("students.id"), index=True)
+    beside: Mapped[str | None] = mapped_column(Identifier(64))
     at: Mapped[datetime] = mapped_column("raised_at", UTCDateTime)
     state: Mapped[str] = mapped_column(Identifier(16), default="open")
 
-    student: Mapped[Student | None] = relationship()
+    student: Mapped[Student | None] = relationship(foreign_keys=[student_id])
+    rival: Mapped[Student | None] = relationship(foreign_keys=[rival_id])
+
+
+class JudgementRow(Base):
+    """What staff said about a track, and who, when and why; rows are added, never changed. See `db.tracks.Ruling`.
+
+    `template`: the engine's of the face judged, by which it is known again in other tracks and sessions until
+    `expires_at`; None where nothing is to be known again or it was erased. `name`: of a guest.
+    """
+
+    __tablename__ = "judgements"
+    __table_args__ = table_args(Index("ix_judgements_session_subject", "session_id", "subject"))
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id"))
+    subject: Mapped[str] = mapped_column(Identifier(64))
+    kind: Mapped[str] = mapped_column(Identifier(32))
+    verdict: Mapped[str] = mapped_column(Identifier(16))
+    student_id: Mapped[int | None] = mapped_column(ForeignKey("students.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200), default="")
+    since: Mapped[datetime | None] = mapped_column("holds_since", UTCDateTime)
+    made_by: Mapped[str] = mapped_column(String(254))
+    made_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    template: Mapped[bytes | None] = mapped_column(LargeBinary)
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)

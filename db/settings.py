@@ -2,8 +2,9 @@
 
 import os
 import re
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -36,6 +37,53 @@ class Settings(BaseSettings):
         default="",
         description="`mongodb://` address of the face-metadata cache. Empty: a server started by Gridroll itself.",
     )
+    engine: Literal["local", "rekognition", "tiered"] = Field(
+        default="local",
+        description="Who compares faces: this machine, Amazon Rekognition, or this machine first and Rekognition for "
+        "what stays doubtful.",
+    )
+    rekognition_collection: str = Field(
+        default="gridroll",
+        pattern=r"^[a-zA-Z0-9_.\-]{1,255}$",
+        description="Collection that holds the faces; `gridroll init` makes it.",
+    )
+    rekognition_region: str = Field(
+        default="", description="AWS region, as `eu-west-1`. Empty: the AWS configuration's."
+    )
+    rekognition_endpoint_url: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="Address of a service that speaks Rekognition's protocol. Empty: AWS.",
+    )
+    rekognition_search: Literal["faces", "users"] = Field(
+        default="faces",
+        description="What is searched: each photograph by itself, or each student's photographs together, for classes "
+        "where students have several; every photograph then costs one billed call more.",
+    )
+    rekognition_rate_per_s: float = Field(
+        default=5.0, gt=0, le=1000, description="Calls a second, at most; AWS's quota depends on the region."
+    )
+    rekognition_timeout_s: float = Field(
+        default=15.0, gt=0, le=300, description="Seconds to wait for an answer, at each attempt."
+    )
+    rekognition_max_attempts: int = Field(
+        default=5,
+        ge=1,
+        le=20,
+        description="How often a call is sent that AWS throttles or fails, or whose connection breaks.",
+    )
+    rekognition_price_per_1000: float = Field(
+        default=1.0, ge=0, description="What AWS bills for 1,000 pictures, in the currency of its bill."
+    )
+    rekognition_match_threshold_pct: float = Field(
+        default=97.0, gt=0, le=100, description="`match_threshold_pct` for Rekognition's similarities."
+    )
+    rekognition_sure_threshold_pct: float = Field(
+        default=99.0, gt=0, le=100, description="`sure_threshold_pct` for Rekognition's similarities."
+    )
+    rekognition_weak_threshold_pct: float = Field(
+        default=85.0, gt=0, le=100, description="`weak_threshold_pct` for Rekognition's similarities."
+    )
     match_threshold_pct: float = Field(
         default=90.0, gt=0, le=100, description="Similarity from which a face may be given a name."
     )
@@ -60,6 +108,50 @@ class Settings(BaseSettings):
         le=50,
         description="Looks after which an unnamed face is left to staff instead of asked about again.",
     )
+    currency: str = Field(
+        default="USD",
+        pattern="^[A-Z]{3}$",
+        description="Of all prices and budgets, as its three ISO 4217 letters.",
+    )
+    budget_per_session: Decimal | None = Field(
+        default=None,
+        ge=0,
+        le=1_000_000_000,
+        decimal_places=6,
+        description="What the searches of one session may cost; left out: any amount; 0: nothing is paid for.",
+    )
+    budget_per_month: Decimal | None = Field(
+        default=None,
+        ge=0,
+        le=1_000_000_000,
+        decimal_places=6,
+        description="What a calendar month (UTC) may cost before no search is paid for any more; enrolling counts.",
+    )
+    tiered_after_looks: int = Field(
+        default=3,
+        ge=1,
+        le=50,
+        description="Looks that the local engine has for a face before the provider is asked about it.",
+    )
+    tiered_paid_per_face: int = Field(
+        default=2, ge=1, le=50, description="Most paid searches for one appearance of a face."
+    )
+    tiered_plausible_pct: float = Field(
+        default=50.0,
+        ge=0,
+        le=100,
+        description="Local similarity to somebody of the roster from which a doubt is worth paying for.",
+    )
+    judgement_days: int = Field(
+        default=180,
+        ge=0,
+        le=3650,
+        description="Days for which a face that staff judged (a guest, or not this student) is known again.",
+    )
+    head_detector: Literal["haar", "hog"] = Field(
+        default="haar",
+        description="What finds heads: OpenCV's Haar cascades, or dlib's histogram of gradients, several times slower.",
+    )
     portal_host: str = Field(default="127.0.0.1", description="Address the portal listens on.")
     portal_port: int = Field(
         default=8080, ge=0, le=65535, description="Port the portal listens on; 0 takes a free one."
@@ -73,6 +165,9 @@ class Settings(BaseSettings):
     )
     max_photo_pixels: int = Field(
         default=40_000_000, gt=0, description="Largest photograph that is decoded, in pixels."
+    )
+    max_faces_per_student: int = Field(
+        default=10, ge=1, le=100, description="Photographs of one student that are enrolled at most."
     )
 
     @classmethod

@@ -19,7 +19,7 @@ from screen_agent.clock import SystemClock
 from screen_agent.commands import ended_by_signals
 from screen_agent.errors import SourceError
 from screen_agent.frames import FrameSource
-from screen_agent.headcount import HaarHeadcounter
+from screen_agent.headcount import TileHeadcounter
 from screen_agent.schedule import RandomSchedule
 from screen_agent.sink import InProcessSink
 from screen_agent.watcher import LookReport, Watcher
@@ -96,7 +96,7 @@ def watch_lesson(
     source: FrameSource = DrawnSource(clock) if stage is None else stage.source(clock)
     try:
         sink = InProcessSink(Verifier(stores.database, stores.cache, stores.engine, stores.settings))
-        watcher = Watcher(session_id, source, HaarHeadcounter(), sink, clock, "demo", seed)
+        watcher = Watcher(session_id, source, TileHeadcounter(), sink, clock, "demo", seed)
         with ended_by_signals(watcher):
             return watcher.run(RandomSchedule(*GAPS_S, seed).moments(starts_at, ends_at), report)
     finally:

@@ -124,7 +124,7 @@ def _serve(settings: Settings, stores: Stores, port: int, console: Console) -> N
 
 
 def _fresh_home(folder: Path) -> Settings:
-    """An empty home of the demo's own, with the embedded stores whatever is configured elsewhere.
+    """An empty home of the demo's own, with the embedded stores and engine whatever is configured elsewhere.
 
     Only a folder that an earlier demo made is emptied.
     """
@@ -142,7 +142,7 @@ def _fresh_home(folder: Path) -> Settings:
         raise GridrollError(
             f"cannot make {folder}: {error.strerror}; set GRIDROLL_HOME to another folder"
         ) from error
-    return load_settings(folder, database_url="", cache_url="")
+    return load_settings(folder, database_url="", cache_url="", engine="local")
 
 
 def _last_morning(now: datetime) -> datetime:

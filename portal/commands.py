@@ -1,4 +1,4 @@
-"""`gridroll report`, `gridroll serve` and `gridroll user`."""
+"""`gridroll report`, `gridroll costs`, `gridroll serve` and `gridroll user`."""
 
 import json
 import secrets
@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,15 +14,19 @@ import click
 from rich.console import Console
 
 from db.accounts import ROLES, add_user, find_user, set_password
+from db.budget import allowance, budget_of, month_of
+from db.costs import month_costs, search_price, session_costs
 from db.database import Database, open_database
 from db.errors import NotFoundError
 from db.report import SessionReport, session_report
+from db.sessions import find_session
 from db.settings import load_settings
+from portal.cost_sheet import cost_table
 from portal.errors import PortalError
 from portal.passwords import SHORTEST, hash_password
 from portal.report_table import report_table, report_text
 
-__all__ = ["report", "serve", "user"]
+__all__ = ["costs", "report", "serve", "user"]
 
 NEW_FILE = click.Path(path_type=Path)
 
@@ -85,6 +90,42 @@ def _write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise PortalError(f"cannot write {path}: {error.strerror}; choose another file") from error
+
+
+@click.command()
+@click.option(
+    "--session", "session_id", type=click.IntRange(1, 2**63 - 1), metavar="ID", help="Of one session."
+)
+@click.option("--month", metavar="YYYY-MM", help="Of one calendar month (UTC); the current one if left out.")
+@click.option(
+    "--format", "kind", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
+)
+def costs(session_id: int | None, month: str | None, kind: str) -> None:
+    """What a provider was asked for, what that cost, and what is left of the budgets."""
+    if session_id is not None and month is not None:
+        raise click.UsageError("--session and --month exclude each other")
+    settings = load_settings()
+    budget, price, current = budget_of(settings), search_price(settings), month_of(datetime.now(UTC))
+    with _database() as database, database.reading() as reading:
+        if session_id is not None:
+            found = session_costs(reading, session_id, budget.currency, price)
+            row = find_session(reading, session_id)
+            title = f"Costs of session {session_id}: {row.title}"
+            scopes: list[str | int] = [session_id, current]
+        else:
+            found = month_costs(reading, month or current, budget.currency, price)
+            title, scopes = f"Costs of {month or current} (UTC)", [month or current]
+        allowances = [allowance(reading, budget, scope) for scope in scopes]
+    if kind == "table":
+        Console(highlight=False, soft_wrap=True).print(cost_table(title, found, allowances))
+        return
+    # Imported here: a table in the terminal does not wait for the workbook library.
+    from portal.cost_files import cost_csv, cost_json
+
+    if kind == "json":
+        click.echo(json.dumps(cost_json(found, allowances), ensure_ascii=False, indent=2))
+    else:
+        click.echo(cost_csv(found), nl=False)
 
 
 @click.command()

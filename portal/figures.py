@@ -19,7 +19,7 @@ class Figures:
     """Counts of one session.
 
     `statuses`: students by status, in the order of `STATUSES`, statuses of nobody included. `balanced`: looks where
-    every head has a name. `searches`: faces sent to recognition, `paid` those a provider bills, `heads` what naming
+    every head has a name or was settled by staff. `searches`: faces sent to recognition, `paid` those a provider bills, `heads` what naming
     every head at every look would have sent.
     """
 
@@ -56,7 +56,7 @@ def figures(report: SessionReport) -> Figures:
         statuses={word: found[word] for word in (*STATUSES, *sorted(found.keys() - STATUSES.keys()))},
         students=len(report.students),
         looks=len(report.looks),
-        balanced=sum(look.unknown == 0 for look in report.looks),
+        balanced=sum(look.is_verified for look in report.looks),
         searches=sum(look.searches for look in report.looks),
         paid=sum(look.paid for look in report.looks),
         heads=sum(look.headcount for look in report.looks),

@@ -15,7 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from db.report import SessionReport, StudentLine
 from portal.moments import local, utc_text, zone
-from portal.wording import review_sentence, status, trigger
+from portal.wording import review_note, review_sentence, review_state, status, trigger
 
 __all__ = ["as_csv", "as_json", "as_xlsx", "file_stem", "safe_text"]
 
@@ -62,11 +62,18 @@ def as_json(report: SessionReport) -> dict[str, Any]:
                 "unknown": look.unknown,
                 "searches": look.searches,
                 "paid": look.paid,
+                "reviewed": look.reviewed,
             }
             for look in report.looks
         ],
         "reviews": [
-            {"kind": review.kind, "student_no": review.student_no, "at": utc_text(review.at)}
+            {
+                "kind": review.kind,
+                "student_no": review.student_no,
+                "at": utc_text(review.at),
+                "state": review.state,
+                "id": review.id,
+            }
             for review in report.reviews
         ],
     }
@@ -154,6 +161,7 @@ def as_xlsx(report: SessionReport) -> bytes:
             "Headcount",
             "Identified",
             "Unknown",
+            "Settled by staff",
             "Searches",
             "Paid",
         ),
@@ -164,6 +172,7 @@ def as_xlsx(report: SessionReport) -> bytes:
                 look.headcount,
                 look.identified,
                 look.unknown,
+                look.reviewed,
                 look.searches,
                 look.paid,
             )
@@ -172,9 +181,15 @@ def as_xlsx(report: SessionReport) -> bytes:
     )
     _fill(
         book.create_sheet("Reviews"),
-        (f"Time ({name})", "Student no", "What", "State"),
+        (f"Time ({name})", "Student no", "What", "State", "Note"),
         (
-            (there(review.at), review.student_no, review_sentence(review, session.time_zone), review.state)
+            (
+                there(review.at),
+                review.student_no,
+                review_sentence(review, session.time_zone),
+                review_state(review),
+                review_note(review),
+            )
             for review in report.reviews
         ),
     )

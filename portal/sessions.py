@@ -6,10 +6,13 @@ from flask import Blueprint, Response, make_response, render_template
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
+from db.budget import allowance, budget_of
+from db.costs import search_price, session_costs
 from db.report import SessionReport, list_sessions, session_report
 from portal.access import allowed
 from portal.desk import desk
 from portal.figures import figures, is_running
+from portal.prices import cost_sentence
 from portal.report_files import as_csv, as_json, as_xlsx, file_stem
 from portal.timeline import draw_timeline
 
@@ -36,9 +39,14 @@ def listing() -> ResponseReturnValue:
 @pages.get(f"/sessions/{SESSION}")
 @allowed("admin", "instructor")
 def page(session_id: int) -> ResponseReturnValue:
-    report = _report(session_id)
+    budget, price = budget_of(desk().settings), search_price(desk().settings)
+    with desk().database.reading() as reading:
+        report = session_report(reading, session_id)
+        costs = session_costs(reading, session_id, budget.currency, price)
+        cost = cost_sentence(costs, allowance(reading, budget, session_id))
     return render_template(
         "session.html",
+        cost=cost,
         report=report,
         session=report.session,
         figures=figures(report),

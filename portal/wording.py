@@ -29,6 +29,20 @@ TRIGGERS = {
 SOURCES = {"system": "Gridroll", "staff": "Staff"}
 
 
+REVIEW_STATES = {"open": "Open", "confirmed": "Confirmed", "rejected": "Rejected", "guest": "Guest"}
+
+ADVICE = {
+    "unknown_face": "Somebody of the roster, a guest, or nobody who should be there?",
+    "low_similarity": "Nobody is absent for it. A better photograph of the student helps.",
+    "small_margin": "Neither is absent for it. Which of the two is it?",
+    "two_tiles": "They count once. Two devices of theirs, or somebody else in one of the tiles?",
+    "still_picture": "They count as present for now. A frozen connection looks the same: ask them.",
+    "loop": "They count as present for now. Ask them.",
+    "headcount": "A poster, a screen, or somebody the engine was never asked about?",
+}
+"""What staff may think of for each kind of review."""
+
+
 def status(word: str) -> str:
     return STATUSES[word][0] if word in STATUSES else _plain(word)
 
@@ -58,8 +72,20 @@ def minutes(value: float) -> str:
     return "< 1" if 0 < value < 1 else f"{value:.0f}"
 
 
+def review_state(review: ReviewLine) -> str:
+    return REVIEW_STATES.get(review.state) or _plain(review.state)
+
+
+def review_note(review: ReviewLine) -> str:
+    """What to think of about an open review, whom staff named in a settled one; empty where there is nothing to say."""
+    if review.state == "open":
+        return ADVICE.get(review.kind, "")
+    return f"Named as {review.guest}." if review.guest else ""
+
+
 def review_sentence(review: ReviewLine, time_zone: str) -> str:
     at, name = clock(review.at, time_zone), review.student_name or "a student"
+    tile = f"{review.student_name}’s tile" if review.student_name else "the tile of an unknown face"
     match review.kind:
         case "unknown_face":
             return f"At {at} there was a face that matches nobody on the roster."
@@ -67,6 +93,15 @@ def review_sentence(review: ReviewLine, time_zone: str) -> str:
             return f"At {at} there was a face most like {name}, but not alike enough to say so."
         case "two_tiles":
             return f"At {at} {name} was seen in two tiles at once."
+        case "small_margin":
+            other = review.rival_name or "another student"
+            return f"At {at} there was a face about as much like {name} as like {other}."
+        case "still_picture":
+            return f"At {at} {tile} had not moved for minutes, as a still picture would."
+        case "loop":
+            return f"At {at} {tile} showed again what it had shown before, as a film in a loop would."
+        case "headcount":
+            return f"From {at} on, heads were counted that no face explains."
     about = f" about {review.student_name}" if review.student_name else ""
     return f"{_plain(review.kind)}{about} at {at}."
 
@@ -78,7 +113,9 @@ def _plain(word: str) -> str:
 FILTERS: dict[str, Callable[..., Any]] = {
     "minutes": minutes,
     "percent": percent,
+    "review_note": review_note,
     "review_sentence": review_sentence,
+    "review_state": review_state,
     "source": source,
     "status": status,
     "trigger": trigger,

@@ -26,14 +26,21 @@ class FaceCascade:
             )
         self._classifier = cv2.CascadeClassifier(str(path))
 
-    def find(self, gray: Gray, neighbours: int, smallest_px: int, largest_px: int | None = None) -> list[Box]:
+    def find(
+        self,
+        gray: Gray,
+        neighbours: int,
+        smallest_px: int,
+        largest_px: int | None = None,
+        step: float = 1.1,
+    ) -> list[Box]:
         """Faces from `smallest_px` to `largest_px` wide (None: any), those that most windows agree on first.
 
-        The window grows by a tenth from one scale to the next.
+        `step`: by which the window grows from one scale to the next.
         """
         limit = (0, 0) if largest_px is None else (largest_px, largest_px)
         found, votes = self._classifier.detectMultiScale2(
-            gray, 1.1, neighbours, minSize=(smallest_px, smallest_px), maxSize=limit
+            gray, step, neighbours, minSize=(smallest_px, smallest_px), maxSize=limit
         )
         ranked = sorted(
             zip(np.asarray(votes).tolist(), np.asarray(found).tolist(), strict=True), reverse=True

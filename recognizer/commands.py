@@ -1,7 +1,8 @@
 """`gridroll roster` and `gridroll faces`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -13,11 +14,16 @@ from rich.text import Text
 from db.people import indexed_faces
 from db.settings import load_settings
 from recognizer.enrolment import Enrolment, Imported
+from recognizer.errors import PhotoError, RecognizerError, UnlikeError
+from recognizer.refusals import Refusal, RefusalReport
 from recognizer.stores import Stores, open_stores
 
 __all__ = ["faces", "roster"]
 
 EXISTING_FILE = click.Path(path_type=Path)
+REPORT = click.option(
+    "--report", type=EXISTING_FILE, metavar="CSV", help="Write the photographs that are refused to a file."
+)
 
 
 @contextmanager
@@ -39,29 +45,63 @@ def roster() -> None:
     "--consent", default="", metavar="NOTE", help="Under which text the institute holds their agreement."
 )
 @click.option("--time-zone", metavar="ZONE", help="The course's time zone, e.g. Europe/Berlin.")
-def import_(course: str, file: Path, photos: Path | None, consent: str, time_zone: str | None) -> None:
+@REPORT
+def import_(
+    course: str, file: Path, photos: Path | None, consent: str, time_zone: str | None, report: Path | None
+) -> None:
     """Put the students of a CSV FILE on COURSE and index their faces.
 
     Columns: student_no,name,email,photo and, if wanted, consent. A face is indexed only where NOTE or the consent
-    column says under which text the institute holds the student's agreement.
+    column says under which text the institute holds the student's agreement. A photograph that is refused keeps no
+    other one out.
     """
-    with _enrolment() as (enrolment, _), Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Reading photographs", total=None)
-        result = enrolment.import_roster(
+    with _enrolment() as (enrolment, _):
+        _in_bulk(
             course,
-            file,
-            photos,
-            consent.strip(),
-            time_zone,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            report,
+            lambda told, refused: enrolment.import_roster(
+                course, file, photos, consent.strip(), time_zone, told, refused
+            ),
         )
+
+
+def _in_bulk(
+    course: str,
+    report: Path | None,
+    enrol: Callable[[Callable[[int, int], None], Callable[[Refusal], None]], Imported],
+) -> None:
+    """Enrol with a progress bar, say what was done, and list what was refused, also where the run is cut short."""
+    refusals: list[Refusal] = []
+    with RefusalReport(report) if report else nullcontext() as file:
+
+        def refused(refusal: Refusal) -> None:
+            refusals.append(refusal)
+            if file is not None:
+                file.add(refusal)
+
+        try:
+            console = Console(stderr=True)
+            with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+                task = bar.add_task("Enrolling photographs", total=None)
+                result = enrol(lambda done, total: bar.update(task, completed=done, total=total), refused)
+        finally:
+            for refusal in refusals:
+                click.echo(refusal.for_staff, err=True)
     click.echo(summary(course, result))
+    if refusals:
+        raise _refused(len(refusals), result.indexed + result.kept, "run the same command again")
+
+
+def _refused(count: int, taken: int, remedy: str) -> RecognizerError:
+    photographs = "1 photograph" if count == 1 else f"{count} photographs"
+    return RecognizerError(f"{photographs} refused, {taken} enrolled; correct what is listed and {remedy}")
 
 
 def summary(course: str, result: Imported) -> str:
     """What an import did, in a line for each thing worth knowing."""
     known = f", {result.kept} known already" if result.kept else ""
-    lines = [f"{course}: {result.students} students, {result.indexed} faces indexed{known}"]
+    faces = "1 face" if result.indexed == 1 else f"{result.indexed} faces"
+    lines = [f"{course}: {result.students} students, {faces} indexed{known}"]
     if result.without_consent:
         lines.append(
             f"no consent on record, so no face indexed: {', '.join(result.without_consent)}; "
@@ -91,12 +131,73 @@ def list_() -> None:
 
 @faces.command()
 @click.argument("student_no")
-@click.argument("photo", type=EXISTING_FILE)
+@click.argument("photos", type=EXISTING_FILE, nargs=-1, required=True, metavar="PHOTO...")
 @click.option("--consent", default="", metavar="NOTE", help="Needed where no agreement is on record yet.")
-def add(student_no: str, photo: Path, consent: str) -> None:
-    """Index one more PHOTO of the student STUDENT_NO."""
+@click.option(
+    "--confirm", is_flag=True, help="It is the student, though it does not look like their other photos."
+)
+@click.option(
+    "--lookalike-of",
+    multiple=True,
+    metavar="NUMBER",
+    help="It is the student, though it looks like that other one: twins, say. May be given several times.",
+)
+def add(
+    student_no: str, photos: Sequence[Path], consent: str, confirm: bool, lookalike_of: Sequence[str]
+) -> None:
+    """Index one or more PHOTOs of the student STUDENT_NO."""
+    refused: list[PhotoError] = []
     with _enrolment() as (enrolment, _):
-        click.echo(enrolment.add(student_no, photo, consent.strip()))
+
+        def enrol(photo: Path, confirmed: bool) -> None:
+            ids = enrolment.add(student_no, photo, consent.strip(), lookalike_of, confirmed)
+            click.echo(", ".join(ids))
+
+        for photo in photos:
+            try:
+                try:
+                    enrol(photo, confirm)
+                except UnlikeError as error:
+                    if not _agreed_to(error):
+                        raise
+                    enrol(photo, True)
+            except PhotoError as error:
+                if len(photos) == 1:
+                    raise
+                refused.append(error)
+                click.echo(str(error), err=True)
+    if refused:
+        raise _refused(len(refused), len(photos) - len(refused), "add those again")
+
+
+def _agreed_to(error: UnlikeError) -> bool:
+    """Ask whoever sits at the terminal; where nobody does, nobody agrees."""
+    if not sys.stdin.isatty():
+        return False
+    click.echo(str(error), err=True)
+    return click.confirm("Is it them?", default=False, err=True)
+
+
+@faces.command("enrol")
+@click.argument("folder", type=EXISTING_FILE)
+@click.option("--course", required=True, metavar="COURSE", help="Whose students the photographs show.")
+@click.option(
+    "--consent", default="", metavar="NOTE", help="Under which text the institute holds their agreement."
+)
+@REPORT
+def enrol_(folder: Path, course: str, consent: str, report: Path | None) -> None:
+    """Index the photographs in FOLDER for the students of COURSE.
+
+    A file is for the student whose number its name begins with (S12.jpg, S12_2.jpg), and so is everything in a
+    subfolder named like the number. Photographs that are enrolled already are passed over, so the command can be
+    repeated at any time.
+    """
+    with _enrolment() as (enrolment, _):
+        _in_bulk(
+            course,
+            report,
+            lambda told, refused: enrolment.enrol_folder(course, folder, consent.strip(), told, refused),
+        )
 
 
 @faces.command()

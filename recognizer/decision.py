@@ -1,12 +1,17 @@
 """When a resemblance becomes a name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-__all__ = ["Policy", "Verdict", "assign", "decide"]
+from db.settings import Settings
+
+Key = TypeVar("Key", int, str)
+
+__all__ = ["Policies", "Policy", "Verdict", "assign", "decide"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +25,39 @@ class Policy:
     max_looks: int
 
 
+class Policies:
+    """The thresholds of each engine: similarities of two engines are no common measure."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.local = Policy(
+            match_pct=settings.match_threshold_pct,
+            weak_pct=settings.weak_threshold_pct,
+            margin_pct=settings.match_margin_pct,
+            sure_pct=settings.sure_threshold_pct,
+            max_looks=settings.max_looks_per_face,
+        )
+        self._rekognition = replace(
+            self.local,
+            match_pct=settings.rekognition_match_threshold_pct,
+            weak_pct=settings.rekognition_weak_threshold_pct,
+            sure_pct=settings.rekognition_sure_threshold_pct,
+        )
+
+    def of(self, engine: str) -> Policy:
+        """Those for the answers of an engine."""
+        return self._rekognition if engine == "rekognition" else self.local
+
+    def comparable(self, scores: Mapping[int, float], engine: str) -> dict[int, float]:
+        """An engine's scores on the local engine's scale: its thresholds on those, straight lines between them."""
+        own, local = self.of(engine), self.local
+        there = (0.0, own.weak_pct, own.match_pct, own.sure_pct, 100.0)
+        here = (0.0, local.weak_pct, local.match_pct, local.sure_pct, 100.0)
+        return {student: float(np.interp(percent, there, here)) for student, percent in scores.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A conclusion about a tracked face. `verdict`: `named`, `pending`, `doubtful` or `unknown` (see `db.rules`)."""
+    """A conclusion about a tracked face. `verdict`: `named`, `guest`, `pending`, `doubtful` or `unknown` (see `db.tracks`)."""
 
     verdict: str
     student_id: int | None
@@ -31,31 +66,33 @@ class Verdict:
     runner_up_pct: float | None
 
 
-def assign(scores: Sequence[Mapping[int, float]], weak_pct: float) -> list[int | None]:
+def assign(scores: Sequence[Mapping[Key, float]], least: float) -> list[Key | None]:
     """Give each face at most one student and each student at most one face, with the largest total similarity.
 
-    `scores`: per face, similarity in percent by student. What is below `weak_pct` does not count: else a face nobody
-    resembles could take a student away from the face that is theirs. Jonker-Volgenant through SciPy.
+    `scores`: per face, similarity by student. What is below `least` does not count: else a face nobody resembles could
+    take a student away from the face that is theirs. Jonker-Volgenant through SciPy.
     """
     students = sorted({student for face in scores for student in face})
     if not scores or not students:
         return [None] * len(scores)
     matrix = np.array([[face.get(student, 0.0) for student in students] for face in scores])
-    matrix[matrix < weak_pct] = 0.0
+    matrix[matrix < least] = 0.0
     rows, columns = linear_sum_assignment(matrix, maximize=True)
-    chosen: list[int | None] = [None] * len(scores)
+    chosen: list[Key | None] = [None] * len(scores)
     for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
         if matrix[row, column] > 0:
             chosen[row] = students[column]
     return chosen
 
 
-def decide(scores: Mapping[int, float], chosen: int | None, looks: int, policy: Policy) -> Verdict:
+def decide(
+    scores: Mapping[int, float], chosen: int | None, looks: int, asked: int, policy: Policy
+) -> Verdict:
     """Conclude from one face's similarity to each student of the roster.
 
     `chosen`: the student the assignment left to this face, None where nobody plausible was left. `looks`: how many
-    looks are averaged in the scores. One look alone names nobody unless it is sure; a face nobody resembles stays
-    unknown.
+    different looks are averaged in the scores, of the `asked` at which the question was put. One look alone names nobody
+    unless it is sure; a face nobody resembles stays unknown.
     """
     best = (
         max(scores, key=lambda student: (scores[student], -student), default=None)
@@ -63,7 +100,7 @@ def decide(scores: Mapping[int, float], chosen: int | None, looks: int, policy: 
         else chosen
     )
     if best is None:
-        return Verdict("pending" if looks < policy.max_looks else "unknown", None, None, None, None)
+        return Verdict("pending" if asked < policy.max_looks else "unknown", None, None, None, None)
     similarity = scores[best]
     runner_up_pct, runner_up = max(
         ((value, -student) for student, value in scores.items() if student != best), default=(None, None)
@@ -71,7 +108,7 @@ def decide(scores: Mapping[int, float], chosen: int | None, looks: int, policy: 
     clear = similarity >= policy.match_pct and similarity - (runner_up_pct or 0.0) >= policy.margin_pct
     if chosen is not None and clear and (looks >= 2 or similarity >= policy.sure_pct):
         verdict = "named"
-    elif looks < policy.max_looks:
+    elif asked < policy.max_looks:
         verdict = "pending"
     else:
         verdict = "unknown" if chosen is None else "doubtful"

@@ -1,9 +1,7 @@
-"""dlib's face network: a face crop to 128 numbers."""
+"""A face to 128 numbers: dlib's alignment by five points, then its face network."""
 
-import threading
+from collections.abc import Sequence
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -11,48 +9,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.errors import EngineError
+from recognizer.network import load_network, model_folder
 from recognizer.observation import FaceCrop
+from recognizer.weights import CHIP_PX, OUTPUTS
 
-__all__ = ["DIMENSIONS", "MODEL", "Vector", "embed"]
+__all__ = ["DIMENSIONS", "MODEL", "Vector", "align", "embed", "unit"]
 
 Vector = NDArray[np.float32]
-DIMENSIONS = 128
+DIMENSIONS = OUTPUTS
 MODEL = "dlib_face_recognition_resnet_model_v1, 5-point alignment"
-_lock = threading.Lock()
+
+PADDING = 0.25
+"""Of the aligned face, as a share of its size: dlib's own default for this network."""
 
 
-def embed(crop: FaceCrop) -> Vector:
-    """The face's embedding: float32 of shape (128,), Euclidean distance below about .6 for one person.
+def embed(crops: Sequence[FaceCrop]) -> Vector:
+    """The faces' embeddings: float32 of shape (n, 128), Euclidean distance below about .6 for one person.
 
-    About 75 ms on one core. Calls from several threads wait for each other: dlib's networks keep state.
+    About 6 ms a face on one core. Safe to call from several threads.
     Network: Davis King, dlib's face recognition ResNet (blog.dlib.net, 2017).
+
+    Raises EngineError for an empty box or where the models are missing.
     """
+    return load_network().embed([align(crop) for crop in crops])
+
+
+def align(crop: FaceCrop) -> NDArray[np.uint8]:
+    """The face turned upright and scaled as the network expects it: uint8 of shape (150, 150, 3), RGB."""
     x1, y1, x2, y2 = crop.box_xyxy
     if x2 <= x1 or y2 <= y1:
         raise EngineError(f"face box {crop.box_xyxy} is empty")
     rgb = np.ascontiguousarray(cv2.cvtColor(crop.image, cv2.COLOR_BGR2RGB))
-    with _lock:
-        dlib, align, network = _models()
-        landmarks = align(rgb, dlib.rectangle(x1, y1, x2, y2))
-        return np.asarray(network.compute_face_descriptor(rgb, landmarks), dtype=np.float32)
+    dlib, points = _predictor()
+    landmarks = points(rgb, dlib.rectangle(x1, y1, x2, y2))
+    return np.asarray(dlib.get_face_chip(rgb, landmarks, CHIP_PX, PADDING), np.uint8)
+
+
+def unit(vectors: Vector) -> Vector:
+    """Vectors, of shape (…, 128), at length 1."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
 
 
 @cache
-def _models() -> tuple[Any, Any, Any]:
+def _predictor() -> tuple[Any, Any]:
+    """dlib and its landmark predictor, which may be shared between threads (shape_predictor_abstract.h)."""
     import dlib
 
-    folder = model_folder()
-    align = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
-    network = dlib.face_recognition_model_v1(str(folder / "dlib_face_recognition_resnet_model_v1.dat"))
-    return dlib, align, network
-
-
-def model_folder() -> Path:
-    """Where the weights lie. The package is found, not imported: it needs `pkg_resources`, which setuptools dropped.
-
-    Raises EngineError where it is not installed.
-    """
-    spec = find_spec("face_recognition_models")
-    if spec is None or not spec.submodule_search_locations:
-        raise EngineError("the face models are not installed; run 'pip install face_recognition_models'")
-    return Path(next(iter(spec.submodule_search_locations))) / "models"
+    return dlib, dlib.shape_predictor(str(model_folder() / "shape_predictor_5_face_landmarks.dat"))

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from recognizer.likeness import Likeness
 from recognizer.observation import FaceCrop
 
 __all__ = ["Answer", "Candidate", "FaceEngine", "IndexedFace", "Probe"]
@@ -13,11 +14,13 @@ __all__ = ["Answer", "Candidate", "FaceEngine", "IndexedFace", "Probe"]
 class Probe:
     """A tracked face to be found in the collection.
 
-    `template`: what this engine answered for the same track's earlier looks, None at the first one. An engine that
+    `likeness`: what the face network here saw of the same person over all looks, this one included; None: it was not
+    asked. `template`: what this engine answered for the person's earlier looks, None at the first one. An engine that
     can, averages it with the new look.
     """
 
     crop: FaceCrop
+    likeness: Likeness | None = None
     template: bytes | None = None
 
 
@@ -31,47 +34,73 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Candidates best first, and the probe's template to hand back at its next look (None: the engine has none)."""
+    """Candidates best first, and which engine and model say so.
+
+    `template`: to be handed back at the person's next look; None: the engine needs none. `paid`: searches a provider
+    bills for this answer.
+    """
 
     candidates: tuple[Candidate, ...]
+    engine: str
+    model: str
     template: bytes | None = None
+    paid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedFace:
-    """A face in the collection. `external_id` is the student number it was indexed under."""
+    """A face in a collection. `external_id` is the student number it was indexed under, `engine` whose collection."""
 
     face_id: str
     external_id: str
+    engine: str
+    model: str
 
 
 class FaceEngine(Protocol):
     """Answers which indexed face a probe resembles, and how much.
 
     Implementations are safe to call from several threads, load what they need at the first call, and raise
-    EngineError for everything that is no answer. `paid`: whether a provider bills each search.
+    EngineError for everything that is no answer; its `transient` says whether trying again can help.
     """
 
     @property
-    def name(self) -> str: ...
+    def collections(self) -> frozenset[str]:
+        """Names of the engines whose collections this one answers from: itself, or those it is made of."""
 
     @property
-    def model(self) -> str: ...
+    def description(self) -> str:
+        """What it is and where, in one line for people."""
 
     @property
-    def paid(self) -> bool: ...
+    def bills(self) -> bool:
+        """Whether every search is billed. People known already are then recognised here instead."""
 
-    def index(self, crop: FaceCrop, external_id: str) -> IndexedFace:
-        """Add a face; when this returns, it is stored durably."""
+    def objection(self, crop: FaceCrop) -> str | None:
+        """Why this engine would not take the face for enrolment, as a sentence; None: it would."""
 
-    def search(self, probes: Sequence[Probe], among: Collection[str] | None = None) -> list[Answer]:
-        """One answer per probe, in order. `among`: only these face ids matter; None means all."""
+    def index(self, crop: FaceCrop, external_id: str) -> tuple[IndexedFace, ...]:
+        """Add a face to every collection; when this returns, it is stored durably, and otherwise in none.
+
+        Raises PhotoError where an engine will not have this very photograph.
+        """
+
+    def search(
+        self,
+        probes: Sequence[Probe],
+        among: Collection[str] | None = None,
+        session_id: int | None = None,
+    ) -> list[Answer]:
+        """One answer per probe, in order.
+
+        `among`: only these face ids matter; None means all. `session_id`: whose budget pays; None: no session's.
+        """
 
     def compare(self, one: FaceCrop, other: FaceCrop) -> float:
         """Similarity of two faces in percent."""
 
     def faces(self) -> Iterator[IndexedFace]:
-        """All indexed faces."""
+        """All indexed faces, of every collection."""
 
     def remove(self, face_ids: Collection[str]) -> frozenset[str]:
         """Remove faces; returns the ids that were there. When this returns, they are gone from the disk too."""

@@ -1,42 +1,65 @@
 """Putting students' faces into the engine, each with a consent on record, and taking them out again."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from db.database import Database
 from db.face_cache import FaceCache
+from db.judgements import forget_templates
 from db.people import (
-    RosterLine,
     cached_faces,
     consented,
     enrol,
+    find_course,
     find_student,
     forget_faces,
     indexed_faces,
     make_course,
     read_roster,
     record_consent,
+    roster_of,
 )
-from db.schema import FaceRow, Student
 from db.settings import Settings
 from recognizer.engine import FaceEngine
 from recognizer.errors import PhotoError, RecognizerError
+from recognizer.intake import Intake, Owner, sha256_of
 from recognizer.photo import Photo, read_photo
+from recognizer.photo_folder import contained, photos_in, printable
+from recognizer.picture import read_picture_file
+from recognizer.quality import Finding, findings
+from recognizer.refusals import Refusal
 
 __all__ = ["Enrolment", "Imported"]
+
+Progress = Callable[[int, int], None]
+Listener = Callable[[Refusal], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What a roster import did. `without_consent`: student numbers with a photo whose face was not indexed."""
+    """What an import did.
+
+    `indexed`: photographs whose face is new, `kept`: those known already. `without_consent`: numbers of students with a
+    photograph that was not opened. `without_photo`: those with none in the import.
+    """
 
     students: int
     indexed: int
     kept: int
+    refused: tuple[Refusal, ...]
     without_consent: tuple[str, ...]
     without_photo: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    """A photograph handed in; `name` is its path within `folder`. `owner`: None where it is nobody's."""
+
+    owner: Owner | None
+    folder: Path
+    name: str
 
 
 class Enrolment:
@@ -55,71 +78,103 @@ class Enrolment:
         photos: Path | None,
         consent: str,
         time_zone: str | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
+        refused: Listener | None = None,
     ) -> Imported:
         """Put a roster file's students on a course, and index the faces of those who agreed.
 
         `photos`: folder the photo column is relative to; None: the roster's own. `consent`: the note under which all
-        agreed; the file's consent column, where filled, outranks it. `progress` is told photos read and all photos.
-        Raises RosterError or PhotoError before anything is written; what fails later is undone.
+        agreed; the file's consent column, where filled, outranks it. `progress` is told photographs done and all
+        photographs, `refused` each one that is not taken, at once.
+
+        Raises RosterError before anything is written. Everybody is then put on the roster, and each photograph stands
+        for itself: one that is refused keeps none of the others out, and after an interruption the next import goes on.
         """
         lines = read_roster(roster)
+        with self._database.writing() as session:
+            course = make_course(session, course_code, time_zone)
+            students = enrol(session, course, lines)
+            for line, student in zip(lines, students, strict=True):
+                if note := line.consent or consent:
+                    record_consent(session, student, note)
+            session.flush()
+            agreed = consented(session, [student.id for student in students])
+            owners = [Owner.of(student) for student in students]
         folder = photos or roster.parent
-        with_photo = [line for line in lines if line.photo and (line.consent or consent)]
-        opened: dict[str, Photo] = {}
-        for done, line in enumerate(with_photo, 1):
-            opened[line.student_no] = self._open(folder / line.photo)
-            if progress is not None:
-                progress(done, len(with_photo))
-        _refuse_shared(opened)
-        faces: dict[str, str] = {}
-        try:
-            for number, photo in self._new(opened).items():
-                faces[number] = self._engine.index(photo.face, number).face_id
-            with self._database.writing() as session:
-                course = make_course(session, course_code, time_zone)
-                for line, student in zip(lines, enrol(session, course, lines), strict=True):
-                    if note := line.consent or consent:
-                        record_consent(session, student, note)
-                    if line.student_no in faces:
-                        photo = opened[line.student_no]
-                        session.add(self._row(faces[line.student_no], student, photo, line.photo))
-        except BaseException:
-            self._engine.remove(faces.values())
-            raise
-        self._fill_cache(faces.values())
-        return Imported(
-            students=len(lines),
-            indexed=len(faces),
-            kept=len(opened) - len(faces),
-            without_consent=_numbers(line for line in lines if line.photo and not (line.consent or consent)),
-            without_photo=_numbers(line for line in lines if not line.photo),
+        handed_in = [
+            _Submission(owner, folder, line.photo)
+            for line, owner in zip(lines, owners, strict=True)
+            if line.photo
+        ]
+        return self._enrol(owners, handed_in, agreed, course_code, progress, refused)
+
+    def enrol_folder(
+        self,
+        course_code: str,
+        folder: Path,
+        consent: str,
+        progress: Progress | None = None,
+        refused: Listener | None = None,
+    ) -> Imported:
+        """Index the photographs of a folder for the students of a course; whose is whose: see `photos_in`.
+
+        `consent`: the note under which everybody with a photograph in the folder agreed; empty: only those with an
+        agreement on record are enrolled. `progress`, `refused`: as in `import_roster`. Raises NotFoundError for a
+        course without a roster.
+        """
+        with self._database.writing() as session:
+            students = roster_of(session, find_course(session, course_code).id)
+            owners = {student.student_no: Owner.of(student) for student in students.values()}
+            handed_in = [
+                _Submission(None if number is None else owners[number], folder, name)
+                for number, name in photos_in(folder, owners)
+            ]
+            with_photo = {one.owner.student_id for one in handed_in if one.owner is not None}
+            if consent:
+                for student_id in sorted(with_photo):
+                    record_consent(session, students[student_id], consent)
+                session.flush()
+            agreed = consented(session, with_photo)
+        return self._enrol(list(owners.values()), handed_in, agreed, course_code, progress, refused)
+
+    def add(
+        self,
+        student_no: str,
+        path: Path,
+        consent: str,
+        lookalikes: Sequence[str] = (),
+        confirmed: bool = False,
+    ) -> tuple[str, ...]:
+        """`add_picture` of a file; it is opened only where a consent is given or on record."""
+        owner = self._agreed(student_no, consent, lookalikes)
+        content = read_picture_file(path, self._settings.max_photo_bytes)
+        return self._add(owner, content, printable(path), consent, lookalikes, confirmed)
+
+    def add_picture(
+        self,
+        student_no: str,
+        content: bytes,
+        name: str,
+        consent: str,
+        lookalikes: Sequence[str] = (),
+        confirmed: bool = False,
+    ) -> tuple[str, ...]:
+        """Index one more photograph of a student; returns the face ids.
+
+        `content`: the picture file's bytes, `name`: what to call it. `consent` may be empty when one is on record.
+        `lookalikes`: numbers of students whom this one resembles, twins say. `confirmed`: staff looked, and it is them.
+        Raises PhotoError, LookalikeError or UnlikeError, each with a sentence for the student, where it is not taken.
+        """
+        return self._add(
+            self._agreed(student_no, consent, lookalikes), content, name, consent, lookalikes, confirmed
         )
 
-    def add(self, student_no: str, path: Path, consent: str) -> str:
-        """Index one more photograph of a student; returns the face id. `consent` may be empty when one is on record."""
-        photo = self._open(path)
-        with self._database.reading() as session:
-            student = find_student(session, student_no)
-            if not consent and not consented(session, [student.id]):
-                raise RecognizerError(
-                    f"no consent of {student.name} ({student_no}) is on record; give --consent NOTE saying where the "
-                    "agreement is held"
-                )
-        if not self._new({student_no: photo}):
-            raise RecognizerError(f"photo {path} of {student.name} ({student_no}) is indexed already")
-        face_id = self._engine.index(photo.face, student_no).face_id
-        try:
-            with self._database.writing() as session:
-                student = find_student(session, student_no)
-                if consent:
-                    record_consent(session, student, consent)
-                session.add(self._row(face_id, student, photo, str(path)))
-        except BaseException:
-            self._engine.remove([face_id])
-            raise
-        self._fill_cache([face_id])
-        return face_id
+    def check(self, photo: Photo) -> list[Finding]:
+        """What is wrong with a photograph, the most useful first, before anybody is asked to hand it in. Empty: nothing."""
+        found = findings(photo.face)
+        if not found and (reason := self._engine.objection(photo.face)):
+            found = [Finding("engine", reason)]
+        return found
 
     def remove(self, student_no: str) -> int:
         """Remove all faces of a student from the engine, the cache and the database; returns how many there were."""
@@ -132,57 +187,129 @@ class Enrolment:
         self._engine.remove(face_ids)
         self._cache.forget(student.id)
         with self._database.writing() as session:
+            forget_templates(session, student.id)
             forget_faces(session, [face.face_id for face in indexed_faces(session, [student.id])])
         return len(face_ids)
 
     def compare(self, one: Path, other: Path) -> float:
         """Similarity of the faces on two photographs, in percent."""
-        return self._engine.compare(self._open(one).face, self._open(other).face)
+        limits = self._settings.max_photo_bytes, self._settings.max_photo_pixels
+        return self._engine.compare(read_photo(one, *limits).face, read_photo(other, *limits).face)
 
-    def _open(self, path: Path) -> Photo:
-        return read_photo(path, self._settings.max_photo_bytes, self._settings.max_photo_pixels)
+    def _agreed(self, student_no: str, consent: str, lookalikes: Sequence[str]) -> Owner:
+        with self._database.reading() as session:
+            student = find_student(session, student_no)
+            if not consent and not consented(session, [student.id]):
+                raise RecognizerError(
+                    f"no consent of {student.name} ({student_no}) is on record; give --consent NOTE saying where the "
+                    "agreement is held"
+                )
+            for other in lookalikes:
+                find_student(session, other)
+            return Owner.of(student)
 
-    def _new(self, photos: Mapping[str, Photo]) -> dict[str, Photo]:
-        """Those of the photographs, by student number, that are not indexed for that student yet.
+    def _add(
+        self,
+        owner: Owner,
+        content: bytes,
+        name: str,
+        consent: str,
+        lookalikes: Sequence[str],
+        confirmed: bool,
+    ) -> tuple[str, ...]:
+        intake = Intake(self._database, self._engine, self._settings, [owner])
+        if intake.holds(owner, sha256_of(content)):
+            raise RecognizerError(f"photo {name} of {owner.name} ({owner.student_no}) is indexed already")
+        face_ids = intake.take(owner, content, name, consent, lookalikes, confirmed)
+        self._fill_cache(face_ids)
+        return face_ids
 
-        Indexed is what both the database and the engine know. What only one of them does is left over from an import
-        cut short or a lost folder, and is removed.
-        """
-        known = {face.face_id for face in self._engine.faces() if face.external_id in photos}
-        with self._database.writing() as session:
-            rows = [
-                face
-                for face in indexed_faces(session)
-                if face.engine == self._engine.name and face.student.student_no in photos
-            ]
-            held = {(face.student.student_no, face.photo_sha256) for face in rows if face.face_id in known}
-            self._engine.remove(known - {face.face_id for face in rows})
-            forget_faces(session, [face.face_id for face in rows if face.face_id not in known])
-        return {number: photo for number, photo in photos.items() if (number, photo.sha256) not in held}
-
-    def _row(self, face_id: str, student: Student, photo: Photo, name: str) -> FaceRow:
-        return FaceRow(
-            face_id=face_id,
-            student_id=student.id,
-            engine=self._engine.name,
-            model=self._engine.model,
-            photo=name[-255:],
-            photo_sha256=photo.sha256,
-            indexed_at=datetime.now(UTC),
+    def _enrol(
+        self,
+        roster: Sequence[Owner],
+        handed_in: Sequence[_Submission],
+        agreed: set[int],
+        course_code: str,
+        progress: Progress | None,
+        refused: Listener | None,
+    ) -> Imported:
+        # Without an agreement a photograph is not even opened.
+        allowed = [one for one in handed_in if one.owner is None or one.owner.student_id in agreed]
+        intake = Intake(self._database, self._engine, self._settings, roster)
+        pictures = Counter(
+            (sha256, one.owner.student_no)
+            for one in allowed
+            if one.owner is not None and (sha256 := self._fingerprint(one))
+        )
+        shared = Counter(sha256 for sha256, _ in pictures)
+        kept, refusals = 0, []
+        try:
+            for done, one in enumerate(allowed, 1):
+                try:
+                    kept += not self._take(intake, one, shared, course_code)
+                except PhotoError as error:
+                    refusals.append(_refusal(one, error))
+                    if refused is not None:
+                        refused(refusals[-1])
+                if progress is not None:
+                    progress(done, len(allowed))
+        finally:
+            self._fill_cache(intake.indexed)
+        with_photo = {one.owner for one in handed_in}
+        return Imported(
+            students=len(roster),
+            indexed=len(allowed) - kept - len(refusals),
+            kept=kept,
+            refused=tuple(refusals),
+            without_consent=_numbers(
+                owner for owner in roster if owner in with_photo and owner.student_id not in agreed
+            ),
+            without_photo=_numbers(owner for owner in roster if owner not in with_photo),
         )
 
-    def _fill_cache(self, face_ids: Collection[str]) -> None:
+    def _take(self, intake: Intake, one: _Submission, shared: Counter[str], course_code: str) -> bool:
+        """Enrol one photograph of several; False when it was enrolled before."""
+        if one.owner is None:
+            sentence = (
+                f"No student of {course_code} has a number that this name begins with: rename the photo."
+            )
+            raise PhotoError(f"{one.name}: {sentence}", sentence, "nobody")
+        path = contained(one.folder, one.name)
+        content = read_picture_file(path, self._settings.max_photo_bytes)
+        sha256 = sha256_of(content)
+        if intake.holds(one.owner, sha256):
+            return False
+        if shared[sha256] > 1:
+            raise PhotoError(
+                f"{path}: Another student came with the same photograph: give each their own.",
+                "Another student came with the same photo: give one of yours.",
+                "shared",
+            )
+        intake.take(one.owner, content, printable(path))
+        return True
+
+    def _fingerprint(self, one: _Submission) -> str:
+        """The photograph's SHA-256; empty where it cannot be read, which is told when its turn comes."""
+        try:
+            path = contained(one.folder, one.name)
+            return sha256_of(read_picture_file(path, self._settings.max_photo_bytes))
+        except PhotoError:
+            return ""
+
+    def _fill_cache(self, face_ids: Sequence[str]) -> None:
         with self._database.reading() as session:
             self._cache.put(cached_faces(session, face_ids))
 
 
-def _refuse_shared(photos: Mapping[str, Photo]) -> None:
-    """Raise PhotoError where two students came with the same photograph."""
-    owner: dict[str, str] = {}
-    for number, photo in photos.items():
-        if (other := owner.setdefault(photo.sha256, number)) != number:
-            raise PhotoError(f"students {other} and {number} have the same photograph; give each their own")
+def _refusal(one: _Submission, error: PhotoError) -> Refusal:
+    number, name, email = (
+        ("", "", "") if one.owner is None else (one.owner.student_no, one.owner.name, one.owner.email)
+    )
+    photo, path = printable(one.name), printable(one.folder / one.name)
+    # Where the institute keeps its files is nothing for students.
+    for_student = printable(error.for_student).replace(path, photo)
+    return Refusal(number, name, email, photo, error.fault, printable(error), for_student)
 
 
-def _numbers(lines: Iterable[RosterLine]) -> tuple[str, ...]:
-    return tuple(line.student_no for line in lines)
+def _numbers(owners: Iterable[Owner]) -> tuple[str, ...]:
+    return tuple(owner.student_no for owner in owners)

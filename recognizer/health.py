@@ -6,27 +6,59 @@ from db.health import Check, State, attempt
 from db.settings import Settings
 from recognizer.embedding import DIMENSIONS, MODEL, embed
 from recognizer.errors import EngineError
+from recognizer.local import LOCAL
 from recognizer.observation import FaceCrop
+from recognizer.rekognition import RekognitionEngine
 from recognizer.stores import open_engine
 
 __all__ = ["check_recognition"]
 
 
 def check_recognition(settings: Settings) -> list[Check]:
-    """The face engine, by really embedding a picture, and AWS where credentials are configured."""
-    return [attempt("face engine", lambda: _engine(settings)), _aws()]
+    """The face engines of the settings, by really asking them, and AWS where credentials are configured."""
+    checks = []
+    if settings.engine != "rekognition":
+        checks.append(attempt("face engine", lambda: _local(settings)))
+    if settings.engine != "local":
+        checks += _rekognition(settings)
+    return [*checks, _aws()]
 
 
-def _engine(settings: Settings) -> str:
+def _local(settings: Settings) -> str:
     plain = FaceCrop(np.full((160, 160, 3), 128, np.uint8), (30, 30, 130, 130))
-    vector = embed(plain)
-    if vector.shape != (DIMENSIONS,) or not np.isfinite(vector).all():
-        raise EngineError(f"{MODEL} answers nonsense; install dlib-bin and face_recognition_models anew")
-    engine = open_engine(settings)
+    vector = embed([plain])
+    if vector.shape != (1, DIMENSIONS) or not np.isfinite(vector).all():
+        raise EngineError(
+            f"{MODEL} answers nonsense; install onnxruntime, dlib-bin and face_recognition_models anew"
+        )
+    engine = open_engine(settings.model_copy(update={"engine": LOCAL}))
     try:
-        return f"{engine.name}: {MODEL}; {sum(1 for _ in engine.faces())} faces indexed"
+        return f"{engine.description}; {sum(1 for _ in engine.faces())} faces indexed"
     finally:
         engine.close()
+
+
+def _rekognition(settings: Settings) -> list[Check]:
+    # One attempt within seconds: whoever asks is waiting.
+    engine = RekognitionEngine(
+        settings.model_copy(update={"rekognition_max_attempts": 1, "rekognition_timeout_s": 5.0})
+    )
+    try:
+        reached = attempt("Rekognition", engine.status)
+        if reached.state is not State.WORKS:
+            return [reached]
+        return [reached, attempt("permissions", lambda: _permissions(engine))]
+    finally:
+        engine.close()
+
+
+def _permissions(engine: RekognitionEngine) -> str:
+    if denied := engine.denied():
+        raise EngineError(
+            f"AWS does not allow these credentials {', '.join(denied)}; add them to the IAM policy, docs/operator.md "
+            "has one"
+        )
+    return "all actions that the engine needs are allowed"
 
 
 def _aws() -> Check:

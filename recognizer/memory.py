@@ -1,52 +1,108 @@
-"""The identity memory: what is known of each tracked face, so that it is not asked about, or paid for, again."""
+"""The identity memory: what is known of each person seen in a session, so that nobody is paid for twice."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from db.face_cache import FaceCache
+from recognizer.likeness import Likeness
 
 __all__ = ["IdentityMemory", "Remembered"]
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A tracked face. `template`: the engine's, over `looks` looks. `verdict` as in `db.rules`."""
+    """Somebody seen, under `track` the last time, and what was concluded.
 
+    `person`: the track under which they were seen first; the ledger knows them by it. `verdict` and the similarities as in
+    `recognizer.decision.Verdict`, with the face, the engine and the model behind them. `guest`: a guest's name.
+    `likeliest_id`: the student most alike, be it too little. `asked`: looks at which the question was put. `template`:
+    the engine's.
+    """
+
+    track: str
+    person: str
     verdict: str
     student_id: int | None
-    looks: int
+    likeliest_id: int | None
+    similarity_pct: float | None
+    runner_up_id: int | None
+    runner_up_pct: float | None
+    face_id: str | None
+    engine: str
+    model: str
+    asked: int
+    likeness: Likeness
     template: bytes | None
+    guest: str = ""
+
+
+_PLAIN = tuple(field.name for field in fields(Remembered) if field.name not in ("likeness", "template"))
 
 
 class IdentityMemory:
-    """Remembered faces of a session by track, in the face cache's server. Safe to share between threads."""
+    """The people of a session, in the face cache's server, half a day long. Safe to share between threads.
+
+    Somebody is kept once, under the first track. Later tracks, and the student they are or are like, lead there.
+    """
 
     def __init__(self, cache: FaceCache) -> None:
         self._cache = cache
 
     def recall(self, session_id: int, tracks: Collection[str]) -> dict[str, Remembered]:
-        """What is known of these tracks; tracks never asked about are missing. One query."""
-        documents = self._cache.recall([f"{session_id}:{track}" for track in tracks])
-        return {key.split(":", 1)[1]: _remembered(document) for key, document in documents.items()}
+        """What is known of who these tracks are; tracks never asked about are missing. Two queries at most."""
+        keys = {_key(session_id, track): track for track in tracks}
+        return {keys[key]: one for key, one in self._follow(keys).items()}
 
-    def remember(self, session_id: int, faces: Mapping[str, Remembered]) -> None:
-        """Replace what is known of these tracks. One write."""
-        self._cache.remember({f"{session_id}:{track}": _document(face) for track, face in faces.items()})
+    def recall_students(self, session_id: int, students: Collection[int]) -> list[Remembered]:
+        """Who was last found to be each of these students, and who was last most like each without a name."""
+        keys = [_student_key(session_id, student, named) for student in students for named in (True, False)]
+        return list(self._follow(keys).values())
+
+    def remember(self, session_id: int, people: Collection[Remembered]) -> None:
+        """Replace what is known of these people, whatever track or student leads to them. One write."""
+        documents: dict[str, dict[str, Any]] = {}
+        for one in people:
+            person = _key(session_id, one.person)
+            documents[person] = _document(one)
+            if one.track != one.person:
+                documents[_key(session_id, one.track)] = {"leads_to": person}
+            named = one.verdict == "named"
+            student = one.student_id if named else one.likeliest_id
+            if student is not None:
+                documents[_student_key(session_id, student, named)] = {"leads_to": person}
+        self._cache.remember(documents)
+
+    def _follow(self, keys: Collection[str]) -> dict[str, Remembered]:
+        found = self._cache.recall(keys)
+        leads = {key: str(held["leads_to"]) for key, held in found.items() if "leads_to" in held}
+        lacking = set(leads.values()) - found.keys()
+        people = {**found, **self._cache.recall(lacking)}
+        ends = {key: people.get(leads.get(key, key)) for key in found}
+        return {key: _remembered(held) for key, held in ends.items() if held is not None}
 
 
-def _document(face: Remembered) -> dict[str, Any]:
+def _key(session_id: int, track: str) -> str:
+    return f"{session_id}:{track}"
+
+
+def _student_key(session_id: int, student_id: int, named: bool) -> str:
+    return f"{session_id}:{'is' if named else 'like'}={student_id}"
+
+
+def _document(one: Remembered) -> dict[str, Any]:
     # As text: nx-27017 0.8 takes binary values in a new document, but refuses them in one that is replaced.
-    template = None if face.template is None else b64encode(face.template).decode("ascii")
-    return {**asdict(face), "template": template}
+    likeness = b64encode(one.likeness.to_bytes()).decode("ascii")
+    template = None if one.template is None else b64encode(one.template).decode("ascii")
+    plain = {key: getattr(one, key) for key in _PLAIN}
+    return {**plain, "likeness": likeness, "template": template}
 
 
 def _remembered(document: Mapping[str, Any]) -> Remembered:
-    student, template = document["student_id"], document["template"]
+    template = document["template"]
     return Remembered(
-        verdict=str(document["verdict"]),
-        student_id=None if student is None else int(student),
-        looks=int(document["looks"]),
+        **{key: document[key] for key in _PLAIN},
+        likeness=Likeness.from_bytes(b64decode(document["likeness"])),
         template=None if template is None else b64decode(template),
     )

@@ -38,7 +38,8 @@ class SeenFace:
     looks different gets a new track. `tile_xyxy` and `box_xyxy` are pixels of the frame. `crop` is None when the
     agent does not ask who this is. `spot_check` marks a face that already has a name and is verified at random.
     `succeeds` is the track that was in this very place at the look before and looked different; None where there was
-    nobody or the gallery was laid out anew.
+    nobody or the gallery was laid out anew. `cue`: what the agent noticed of the tile's picture, `still_picture` or
+    `loop`; None for nothing.
     """
 
     track: str
@@ -47,6 +48,7 @@ class SeenFace:
     crop: FaceCrop | None = None
     spot_check: bool = False
     succeeds: str | None = None
+    cue: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,9 @@ class Observation:
 class Receipt:
     """The answer to an observation; once it is given, the observation is stored durably.
 
-    `names`: track to the student's name, for the tracks of this look that have one. `wanted`: tracks whose face
-    should be shown again at the next look. `searches`: faces sent to an engine, `paid`: those a provider bills.
+    `names`: track to the student's name, for the tracks of this look that have one; `guests`: to a guest's. `wanted`:
+    tracks whose face should be shown again at the next look. `continues`: track to the track it succeeded, where both are
+    the same person in another pose. `searches`: faces sent to an engine, `paid`: those a provider bills.
     """
 
     uid: str
@@ -80,6 +83,8 @@ class Receipt:
     paid: int
     names: Mapping[str, str] = field(default_factory=dict)
     wanted: frozenset[str] = frozenset()
+    continues: Mapping[str, str] = field(default_factory=dict)
+    guests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def identified(self) -> int:

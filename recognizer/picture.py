@@ -52,6 +52,10 @@ def decode_picture(content: bytes, name: str, max_pixels: int, longest_side_px: 
                 raise PhotoError(
                     f"{name} has {width}×{height} pixels; give a picture of at most {max_pixels / 1e6:.0f} megapixels"
                 )
+            if longest_side_px is not None:
+                picture.draft(
+                    "RGB", (longest_side_px, longest_side_px)
+                )  # a JPEG unpacks smaller, four times faster
             upright = ImageOps.exif_transpose(picture).convert("RGB")
     except UnidentifiedImageError as error:
         raise PhotoError(f"{name} is no picture; give a JPEG, PNG, WebP, BMP or TIFF file") from error

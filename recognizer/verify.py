@@ -2,63 +2,50 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
 from db.database import Database
 from db.face_cache import CachedFace, FaceCache
+from db.judgements import drop_expired, known_faces, rulings_of
 from db.ledger import refold
 from db.looks import NewLook, NewNaming, NewSighting, find_look, record_look
 from db.people import cached_faces, indexed_faces, roster_of
 from db.sessions import find_session
 from db.settings import Settings
-from recognizer.decision import Policy, Verdict, assign, decide
-from recognizer.engine import Answer, FaceEngine, Probe
+from db.tracks import Tracks
+from recognizer.decision import Policies, Policy, Verdict, assign, decide
+from recognizer.embedding import embed
+from recognizer.engine import Answer, FaceEngine
+from recognizer.known import Judged
 from recognizer.memory import IdentityMemory, Remembered
-from recognizer.observation import FaceCrop, Observation, Receipt, SeenFace
+from recognizer.observation import Observation, Receipt
+from recognizer.reunion import Question, found_again, joined, known_again
 
 __all__ = ["Verifier"]
+
+PAID_LOOKS = 2
+"""Different looks at one person that are searched for where every search is billed; then staff are asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Class:
-    """The roster of a session: names by student id, and whose the roster's faces are."""
+    """The roster of a session: names by student id, whose the roster's faces are, and what staff said of faces."""
 
     names: Mapping[int, str]
     faces: Mapping[str, CachedFace]
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """A face asked about. `before`: what is remembered of it; None at its first look, and for a spot check.
-
-    A spot check asks afresh: averaged with earlier looks, another person in the tile would hide.
-    """
-
-    face: SeenFace
-    crop: FaceCrop
-    before: Remembered | None
-
-    @property
-    def looks(self) -> int:
-        return 1 if self.before is None else self.before.looks + 1
-
-    @property
-    def probe(self) -> Probe:
-        return Probe(self.crop, None if self.before is None else self.before.template)
+    judged: Judged
 
 
 @dataclass(frozen=True, slots=True)
 class _Conclusion:
-    question: _Question
-    answer: Answer
-    verdict: Verdict
+    """`searched`: whether the engine was asked; `paid`: searches a provider bills."""
 
-    @property
-    def remembered(self) -> Remembered:
-        # The template serves to conclude. Once that is done it is somebody's biometrics kept for nothing.
-        template = self.answer.template if self.verdict.verdict == "pending" else None
-        return Remembered(self.verdict.verdict, self.verdict.student_id, self.question.looks, template)
+    question: Question
+    remembered: Remembered
+    searched: bool
+    paid: int = 0
 
 
 class Verifier:
@@ -69,13 +56,7 @@ class Verifier:
         self._cache = cache
         self._engine = engine
         self._memory = IdentityMemory(cache)
-        self._policy = Policy(
-            match_pct=settings.match_threshold_pct,
-            weak_pct=settings.weak_threshold_pct,
-            margin_pct=settings.match_margin_pct,
-            sure_pct=settings.sure_threshold_pct,
-            max_looks=settings.max_looks_per_face,
-        )
+        self._policies = Policies(settings)
 
     def verify(self, observation: Observation) -> Receipt:
         """Identify the faces asked about and store the look; when this returns, it is durable.
@@ -90,16 +71,24 @@ class Verifier:
             track for face in observation.faces for track in (face.track, face.succeeds) if track is not None
         }
         held = self._memory.recall(observation.session_id, tracks)
-        conclusions = [] if known else self._ask(observation, held, group)
-        paid = len(conclusions) if self._engine.paid else 0
+        conclusions = [] if known else self._conclude(observation, held, group)
+        searches = sum(conclusion.searched for conclusion in conclusions)
+        paid = sum(conclusion.paid for conclusion in conclusions)
         with self._database.writing() as session:
             row = find_session(session, observation.session_id)
-            if record_look(session, self._stored(observation, conclusions, group, paid)):
+            drop_expired(session)
+            if record_look(session, self._stored(observation, conclusions, held, searches, paid)):
                 refold(session, row)
         # The memory is written last: should this fail, the next look asks again, and the ledger is right all the same.
         fresh = {conclusion.question.face.track: conclusion.remembered for conclusion in conclusions}
-        self._memory.remember(observation.session_id, fresh)
-        return self._receipt(observation, {**held, **fresh}, group, len(conclusions), paid)
+        self._memory.remember(observation.session_id, fresh.values())
+        continues = {
+            conclusion.question.face.track: conclusion.question.continues
+            for conclusion in conclusions
+            if conclusion.question.continues is not None
+        }
+        receipt = self._receipt(observation, {**held, **fresh}, group)
+        return replace(receipt, searches=searches, paid=paid, continues=continues)
 
     def _group(self, session: Session, session_id: int) -> _Class:
         row = find_session(session, session_id)
@@ -107,45 +96,129 @@ class Verifier:
         owners = {
             face.face_id: face.student_id
             for face in indexed_faces(session, students.keys())
-            if face.engine == self._engine.name
+            if face.engine in self._engine.collections
         }
         faces = self._cache.find(owners, lambda lacking: cached_faces(session, lacking))
-        return _Class({key: student.name for key, student in students.items()}, faces)
+        tracks = Tracks((), rulings_of(session, session_id), students.keys())
+        known = known_faces(session, students.keys(), datetime.now(UTC))
+        judged = Judged(tracks, known, self._policies.local)
+        return _Class({key: student.name for key, student in students.items()}, faces, judged)
 
-    def _ask(
+    def _conclude(
         self, observation: Observation, held: Mapping[str, Remembered], group: _Class
     ) -> list[_Conclusion]:
-        questions = [
-            _Question(face, face.crop, None if face.spot_check else held.get(face.track))
-            for face in observation.faces
-            if face.crop is not None
-        ]
-        if not questions:
-            return []
-        answers = self._engine.search([question.probe for question in questions], among=group.faces.keys())
+        questions, people = self._questions(observation, held, group)
+        open_ones = [question for question in questions if not self._is_settled(question)]
+        conclusions = [self._again(question) for question in questions if self._is_settled(question)]
+        if not open_ones:
+            return conclusions
+        answers = self._search(open_ones, observation, group)
         scores = [_by_student(answer, group.faces) for answer in answers]
-        conclusions = []
-        for question, answer, score, chosen in zip(
-            questions, answers, scores, assign(scores, self._policy.weak_pct), strict=True
-        ):
-            verdict = decide(score, chosen, question.looks, self._policy)
+        for index, (question, score) in enumerate(zip(open_ones, scores, strict=True)):
+            one = joined(question, score, people)
+            if one is None:
+                continue
+            open_ones[index] = one
+            people = [other for other in people if other.person != one.person]
+            if not self._engine.bills:
+                (again,) = self._search([one], observation, group)
+                answers[index] = replace(again, paid=again.paid + answers[index].paid)
+                scores[index] = _by_student(again, group.faces)
+        taken = _seated(observation, held)
+        guests: dict[int, tuple[Verdict, str]] = {}
+        comparable: list[dict[int, float]] = []
+        for index, (question, answer) in enumerate(zip(open_ones, answers, strict=True)):
+            policy = self._policies.of(answer.engine)
+            allowed = group.judged.allowed(question.person, question.likeness, scores[index], policy)
+            guest = group.judged.guest(question.likeness, allowed)
+            if guest is not None:
+                guests[index] = guest
+            scores[index] = {} if guest is not None else allowed
+            elsewhere = _without_taken(scores[index], taken, question, policy)
+            comparable.append(self._policies.comparable(elsewhere, answer.engine))
+        for index, chosen in enumerate(assign(comparable, self._policies.local.weak_pct)):
+            question, answer, score = open_ones[index], answers[index], scores[index]
+            if index in guests:
+                conclusions.append(_concluded(question, answer, *guests[index], {}, group))
+                continue
+            policy = self._policies.of(answer.engine)
+            verdict = decide(score, chosen, question.likeness.looks, question.asked, policy)
             expected = question.face.track if question.face.spot_check else question.face.succeeds
-            verdict = self._confirm(held.get(expected or ""), verdict)
-            conclusions.append(_Conclusion(question, answer, verdict))
+            verdict = _confirm(held.get(expected or "") or question.before, verdict)
+            found = found_again(question, verdict, people)
+            verdict = _claim(verdict, score, policy)
+            conclusions.append(_concluded(found, answer, verdict, "", score, group))
         return conclusions
 
-    def _confirm(self, before: Remembered | None, verdict: Verdict) -> Verdict:
-        """Who was expected there is confirmed on weaker evidence than it takes to give a new name.
+    def _search(self, questions: Sequence[Question], observation: Observation, group: _Class) -> list[Answer]:
+        probes = [question.probe for question in questions]
+        return self._engine.search(probes, group.faces.keys(), observation.session_id)
 
-        Expected is who a spot check verifies, and who sat in the same place at the look before: a head box that is a
-        little off makes a face look like somebody else's for a moment.
-        """
-        likely = before is not None and before.verdict == "named" and verdict.student_id == before.student_id
-        return replace(verdict, verdict="named") if likely else verdict
+    def _questions(
+        self, observation: Observation, held: Mapping[str, Remembered], group: _Class
+    ) -> tuple[list[Question], list[Remembered]]:
+        """The faces asked about, each with what is known of the person: under the same track, in the same place
+        before, or anywhere in the session. And who else was seen before, and sits nowhere now."""
+        shown = [(face, face.crop) for face in observation.faces if face.crop is not None]
+        if not shown:
+            return [], []
+        questions = []
+        for (face, crop), vector in zip(shown, embed([crop for _, crop in shown]), strict=True):
+            known = held.get(face.track)
+            person = face.track if known is None else known.person
+            questions.append(Question(face, crop, vector, person, None if face.spot_check else known))
+        if all(face.track in held and held[face.track].verdict == "named" for face, _ in shown):
+            return questions, []
+        seated = {held[face.track].person for face in observation.faces if face.track in held}
+        absent = group.names.keys() - _seated(observation, held).keys()
+        before = [
+            held[face.succeeds] for face in observation.faces if face.succeeds in held and face.succeeds
+        ]
+        away = {
+            one.person: one
+            for one in (*self._memory.recall_students(observation.session_id, absent), *before)
+            if one.person not in seated
+        }
+        again = known_again(questions, held, [one for one in away.values() if one.verdict == "named"])
+        found = {question.person for question in again}
+        return again, [one for one in away.values() if one.person not in found]
+
+    def _is_settled(self, question: Question) -> bool:
+        """Whether the memory alone answers: the same picture again, or one that it would cost too much to look up."""
+        before = question.before
+        if before is None or not self._engine.bills:
+            return question.adds_nothing
+        paid_enough = before.likeness.looks >= PAID_LOOKS
+        return question.adds_nothing or paid_enough or before.verdict in {"named", "guest"}
+
+    def _again(self, question: Question) -> _Conclusion:
+        """What was concluded before, of a face that was not searched for. Asked often enough, it is left to staff."""
+        before = question.before
+        assert before is not None
+        verdict = before.verdict
+        enough = self._engine.bills and before.likeness.looks >= PAID_LOOKS
+        if verdict == "pending" and (enough or question.asked >= self._policies.local.max_looks):
+            verdict = "unknown" if before.student_id is None else "doubtful"
+        person = replace(
+            before,
+            track=question.face.track,
+            verdict=verdict,
+            asked=question.asked,
+            likeness=question.likeness,
+        )
+        return _Conclusion(question, person, searched=False)
 
     def _stored(
-        self, observation: Observation, conclusions: Sequence[_Conclusion], group: _Class, paid: int
+        self,
+        observation: Observation,
+        conclusions: Sequence[_Conclusion],
+        held: Mapping[str, Remembered],
+        searches: int,
+        paid: int,
     ) -> NewLook:
+        people = {track: one.person for track, one in held.items()} | {
+            conclusion.question.face.track: conclusion.remembered.person for conclusion in conclusions
+        }
         return NewLook(
             session_id=observation.session_id,
             uid=observation.uid,
@@ -153,49 +226,118 @@ class Verifier:
             taken_at=observation.taken_at,
             trigger=observation.trigger,
             headcount=observation.headcount,
-            searches=len(conclusions),
+            searches=searches,
             paid=paid,
-            sightings=tuple(NewSighting(face.track, face.box_xyxy) for face in observation.faces),
-            namings=tuple(self._naming(conclusion, group) for conclusion in conclusions),
+            sightings=tuple(
+                NewSighting(people.get(face.track, face.track), face.box_xyxy, face.cue)
+                for face in observation.faces
+            ),
+            namings=tuple(self._naming(conclusion.remembered) for conclusion in conclusions),
         )
 
-    def _naming(self, conclusion: _Conclusion, group: _Class) -> NewNaming:
-        verdict = conclusion.verdict
-        behind = (
-            candidate.face_id
-            for candidate in conclusion.answer.candidates
-            if (face := group.faces.get(candidate.face_id)) and face.student_id == verdict.student_id
-        )
+    def _naming(self, person: Remembered) -> NewNaming:
+        policy = self._policies.of(person.engine)
         return NewNaming(
-            track=conclusion.question.face.track,
-            verdict=verdict.verdict,
-            student_id=verdict.student_id,
-            face_id=next(behind, None),
-            similarity_pct=verdict.similarity_pct,
-            runner_up_id=verdict.runner_up_id,
-            runner_up_pct=verdict.runner_up_pct,
-            threshold_pct=self._policy.match_pct,
-            looks=conclusion.question.looks,
-            engine=self._engine.name,
-            model=self._engine.model,
+            track=person.person,
+            verdict=person.verdict,
+            student_id=person.student_id,
+            face_id=person.face_id,
+            similarity_pct=person.similarity_pct,
+            runner_up_id=person.runner_up_id,
+            runner_up_pct=person.runner_up_pct,
+            threshold_pct=policy.match_pct,
+            looks=person.likeness.looks,
+            engine=person.engine,
+            model=person.model,
+            margin_pct=policy.margin_pct,
         )
 
-    def _receipt(
-        self,
-        observation: Observation,
-        faces: Mapping[str, Remembered],
-        group: _Class,
-        searches: int,
-        paid: int,
-    ) -> Receipt:
-        names, wanted = {}, set()
+    def _receipt(self, observation: Observation, faces: Mapping[str, Remembered], group: _Class) -> Receipt:
+        names, guests, wanted = {}, {}, set()
         for seen in observation.faces:
             face = faces.get(seen.track)
-            if face is None or face.verdict == "pending":
+            ruled, excluded = group.judged.tracks.ruling(seen.track if face is None else face.person)
+            if face is None or (face.verdict == "pending" and ruled is None):
                 wanted.add(seen.track)
-            elif face.verdict == "named" and face.student_id is not None and face.student_id in group.names:
-                names[seen.track] = group.names[face.student_id]
-        return Receipt(observation.uid, observation.headcount, searches, paid, names, frozenset(wanted))
+            elif face.verdict == "guest":
+                guests[seen.track] = face.guest
+            elif face.verdict == "named" and face.student_id in group.names.keys() - excluded:
+                names[seen.track] = group.names[face.student_id or 0]
+        return Receipt(observation.uid, observation.headcount, 0, 0, names, frozenset(wanted), guests=guests)
+
+
+def _without_taken(
+    score: Mapping[int, float], taken: Mapping[int, frozenset[str]], question: Question, policy: Policy
+) -> dict[int, float]:
+    """The scores without students who sit elsewhere at this very look, unless the likeness leaves no doubt."""
+    return {
+        student: percent
+        for student, percent in score.items()
+        if not taken.get(student, frozenset()) - {question.face.track} or percent >= policy.sure_pct
+    }
+
+
+def _claim(verdict: Verdict, score: Mapping[int, float], policy: Policy) -> Verdict:
+    """A face left without a name only because another one of the look has it: who it would have been is a doubt."""
+    likely = max(score, key=lambda student: (score[student], -student), default=None)
+    if verdict.student_id is not None or likely is None or score[likely] < policy.match_pct:
+        return verdict
+    doubtful = "doubtful" if verdict.verdict == "unknown" else verdict.verdict
+    return replace(verdict, verdict=doubtful, student_id=likely)
+
+
+def _seated(observation: Observation, held: Mapping[str, Remembered]) -> dict[int, frozenset[str]]:
+    """The students named before who are seen at this look, and under which tracks."""
+    seats: dict[int, frozenset[str]] = {}
+    for face in observation.faces:
+        one = held.get(face.track)
+        if one is not None and one.verdict == "named" and one.student_id is not None:
+            seats[one.student_id] = seats.get(one.student_id, frozenset()) | {face.track}
+    return seats
+
+
+def _confirm(before: Remembered | None, verdict: Verdict) -> Verdict:
+    """Who was expected there is confirmed on weaker evidence than it takes to give a new name.
+
+    Expected is who a spot check verifies, and who sat in the same place at the look before: a head box that is a
+    little off makes a face look like somebody else's for a moment.
+    """
+    likely = before is not None and before.verdict == "named" and verdict.student_id == before.student_id
+    return replace(verdict, verdict="named") if likely else verdict
+
+
+def _concluded(
+    question: Question,
+    answer: Answer,
+    verdict: Verdict,
+    guest: str,
+    score: Mapping[int, float],
+    group: _Class,
+) -> _Conclusion:
+    likeliest = max(score, key=lambda student: score[student], default=None)
+    behind = (
+        candidate.face_id
+        for candidate in answer.candidates
+        if (face := group.faces.get(candidate.face_id)) and face.student_id == verdict.student_id
+    )
+    person = Remembered(
+        track=question.face.track,
+        person=question.person,
+        verdict=verdict.verdict,
+        student_id=verdict.student_id,
+        likeliest_id=likeliest,
+        similarity_pct=verdict.similarity_pct,
+        runner_up_id=verdict.runner_up_id,
+        runner_up_pct=verdict.runner_up_pct,
+        face_id=next(behind, None),
+        engine=answer.engine,
+        model=answer.model,
+        asked=question.asked,
+        likeness=question.likeness,
+        template=answer.template,
+        guest=guest,
+    )
+    return _Conclusion(question, person, searched=True, paid=answer.paid)
 
 
 def _by_student(answer: Answer, faces: Mapping[str, CachedFace]) -> dict[int, float]:

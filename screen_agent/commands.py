@@ -14,8 +14,9 @@ from db.sessions import find_session
 from db.settings import load_settings
 from recognizer.stores import open_stores
 from recognizer.verify import Verifier
+from screen_agent.detectors import DETECTORS
 from screen_agent.errors import AgentError
-from screen_agent.headcount import HaarHeadcounter
+from screen_agent.headcount import TileHeadcounter
 from screen_agent.live import LiveStatus
 from screen_agent.preview import write_preview
 from screen_agent.schedule import FixedSchedule, RandomSchedule, parse_every
@@ -59,9 +60,8 @@ def watch(
         try:
             verifier = Verifier(stores.database, stores.cache, stores.engine, stores.settings)
             sink = InProcessSink(verifier)
-            watcher = Watcher(
-                session_id, opened.source, HaarHeadcounter(), sink, opened.clock, opened.origin, seed
-            )
+            counter = TileHeadcounter(DETECTORS[stores.settings.head_detector]())
+            watcher = Watcher(session_id, opened.source, counter, sink, opened.clock, opened.origin, seed)
             schedule: FixedSchedule | RandomSchedule
             if opened.times is not None:
                 schedule = FixedSchedule(at=opened.times)

@@ -16,7 +16,7 @@ from db.settings import load_settings
 from recognizer.health import check_recognition
 from screen_agent.clock import SystemClock
 from screen_agent.errors import SourceError
-from screen_agent.headcount import HaarHeadcounter
+from screen_agent.headcount import TileHeadcounter
 from screen_agent.screen import ScreenSource, list_monitors
 
 __all__ = ["doctor"]
@@ -71,5 +71,5 @@ def _grab() -> str:
 
 def _heads() -> str:
     """The detector, by really running it."""
-    HaarHeadcounter().count(np.zeros((216, 384, 3), np.uint8))
+    TileHeadcounter().count(np.zeros((216, 384, 3), np.uint8))
     return f"Haar cascade alt2, OpenCV {cv2.__version__}"

@@ -1,7 +1,7 @@
 """The agent's loop: wait, look, compare, hand in."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from uuid import NAMESPACE_URL, uuid5
@@ -11,14 +11,16 @@ from screen_agent.change import ChangeDetector
 from screen_agent.clock import Clock
 from screen_agent.errors import EndOfSource
 from screen_agent.frames import Frame, FrameSource
-from screen_agent.headcount import Headcounter, Settled, settle
+from screen_agent.headcount import Headcounter
+from screen_agent.settle import Settled, settle
 from screen_agent.sink import Sink
+from screen_agent.stillness import Stillness
 
 __all__ = ["LookReport", "Watcher"]
 
 BURST = 3
 BURST_GAP = timedelta(seconds=0.4)
-SPOT_CHECK = 0.01
+SPOT_CHECK = 0.004
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class Watcher:
         self._clock = clock
         self._origin = origin
         self._change = ChangeDetector(SPOT_CHECK, Random(seed))
-        self._wanted: frozenset[str] = frozenset()
+        self._receipt: Receipt | None = None
+        self._stillness = Stillness()
         self._stopped = False
 
     def run(self, moments: Iterable[datetime], report: Callable[[LookReport], None]) -> bool:
@@ -92,7 +95,8 @@ class Watcher:
     def _hand_in(self, settled: Settled) -> LookReport:
         taken_at = settled.frame.taken_at
         uid = str(uuid5(NAMESPACE_URL, f"gridroll:{self._session_id}:{self._origin}:{taken_at.isoformat()}"))
-        change = self._change.compare(settled, uid, self._wanted)
+        change = self._change.compare(settled, uid, self._receipt)
+        cues = self._stillness.cues(settled, change.faces)
         observation = Observation(
             uid=uid,
             session_id=self._session_id,
@@ -100,8 +104,8 @@ class Watcher:
             taken_at=taken_at,
             trigger=change.trigger,
             headcount=len(settled.heads),
-            faces=change.faces,
+            faces=tuple(replace(face, cue=cues.get(face.track)) for face in change.faces),
         )
         receipt = self._sink.send(observation)
-        self._wanted = receipt.wanted
+        self._receipt = receipt
         return LookReport(settled, observation, receipt)

@@ -126,6 +126,14 @@ def test_the_embedded_server_is_shared_and_stopped_by_the_last_user(tmp_path: Pa
     assert running_servers(tmp_path) == []
 
 
+def test_the_embedded_server_starts_where_a_killed_one_left_a_number_that_is_another_process_by_now(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "nx.pid").write_text(str(os.getpid()))
+    server = EmbeddedMongo(tmp_path)
+    server.close()
+
+
 def test_the_embedded_server_keeps_its_documents_and_its_files_private(tmp_path: Path) -> None:
     for known in (False, True):
         cache = open_cache("", tmp_path / "c")

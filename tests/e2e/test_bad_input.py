@@ -25,8 +25,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "no-image.jpg").write_text("hello")
     cv2.imwrite(str(folder / "huge.png"), np.zeros((7000, 7000), np.uint8))
     cv2.imwrite(str(folder / "ben.jpg"), ben)
-    for name in ("ben", "two", "none", "no-image", "missing"):
-        (folder / f"{name}.csv").write_text(
+    for name in ("ben", "two", "none", "no-image", "missing", "../outside"):
+        (folder / f"{Path(name).name}.csv").write_text(
             f"{HEADER}S1,Ann,a@x.example,good.jpg\nS2,Ben,b@x.example,{name}.jpg\n"
         )
     (folder / "huge.csv").write_text(f"{HEADER}S2,Ben,b@x.example,huge.png\n")
@@ -71,15 +71,10 @@ def lines(text: str) -> list[str]:
         ("twice", "student number S1 stands on line 2 already"),
         ("empty-number", "student number is empty"),
         ("latin", "is not UTF-8"),
-        ("two", "shows 2 faces"),
-        ("none", "shows no face"),
-        ("no-image", "is no picture"),
-        ("huge", "pixels; give a picture of at most 40 megapixels"),
-        ("missing", "cannot be read"),
         ("not-there", "cannot read roster"),
     ],
 )
-def test_a_bad_roster_or_photograph_is_one_line_and_nothing_is_written(
+def test_a_bad_roster_is_one_line_and_nothing_is_written(
     run: Run, files: Path, tmp_path: Path, roster: str, message: str
 ) -> None:
     assert run("init")[0] == 0
@@ -90,6 +85,31 @@ def test_a_bad_roster_or_photograph_is_one_line_and_nothing_is_written(
     assert "there is no course 'BIO'" in run("session", "start", "BIO")[2]
     assert list((tmp_path / "home" / "faces" / "local").iterdir()) == []
     assert run("faces", "list")[1].count("S1") == 0
+
+
+@pytest.mark.parametrize(
+    ("roster", "message", "enrolled"),
+    [
+        ("two", "shows 2 faces", 1),
+        ("none", "shows no face", 1),
+        ("no-image", "is no picture", 1),
+        ("huge", "pixels; give a picture of at most 40 megapixels", 0),
+        ("missing", "cannot be read", 1),
+        ("outside", "lies outside the folder", 1),
+    ],
+)
+def test_a_bad_photograph_is_one_line_and_keeps_nobody_else_out(
+    run: Run, files: Path, roster: str, message: str, enrolled: int
+) -> None:
+    assert run("init")[0] == 0
+    code, out, err = run("roster", "import", "BIO", str(files / f"{roster}.csv"), "--consent", "form 7")
+    assert code == 1
+    refused, last = lines(err)
+    assert message in refused
+    assert last.startswith(f"gridroll: 1 photograph refused, {enrolled} enrolled; ")
+    assert out.startswith(f"BIO: {2 if enrolled else 1} students, {enrolled} face")
+    assert len(lines(run("faces", "list")[1])) == 1 + enrolled
+    assert run("session", "start", "BIO")[0] == 0
 
 
 @pytest.fixture

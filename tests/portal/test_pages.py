@@ -10,7 +10,7 @@ from db.people import enrol, make_course
 from db.report import ReviewLine
 from db.sessions import start_session
 from portal.moments import between_joined, between_left, clock, day, hours, zone
-from portal.wording import minutes, percent, review_sentence, status
+from portal.wording import minutes, percent, review_note, review_sentence, review_state, status
 from tests.portal.cast import (
     ADMIN,
     COURSE,
@@ -189,11 +189,36 @@ def test_times_claim_no_more_than_was_seen() -> None:
             "At 22:30:05 there was a face most like Ada, but not alike enough to say so.",
         ),
         ("two_tiles", "Ada", "At 22:30:05 Ada was seen in two tiles at once."),
-        ("still_tile", "Ada", "Still tile about Ada at 22:30:05."),  # a kind of a later version
+        ("small_margin", "Ada", "At 22:30:05 there was a face about as much like Ada as like Ben."),
+        (
+            "still_picture",
+            "Ada",
+            "At 22:30:05 Ada’s tile had not moved for minutes, as a still picture would.",
+        ),
+        (
+            "loop",
+            None,
+            "At 22:30:05 the tile of an unknown face showed again what it had shown before, as a film in a loop would.",
+        ),
+        ("headcount", None, "From 22:30:05 on, heads were counted that no face explains."),
+        ("label_differs", "Ada", "Label differs about Ada at 22:30:05."),  # a kind of a later version
     ],
 )
 def test_a_doubt_is_a_sentence(kind: str, name: str | None, sentence: str) -> None:
-    assert review_sentence(ReviewLine(kind, None, name, SUMMER, "open"), "UTC") == sentence
+    review = ReviewLine(kind, None, name, SUMMER, "open", rival_name="Ben")
+    assert review_sentence(review, "UTC") == sentence
+
+
+def test_a_settled_review_says_how_and_asks_for_nothing() -> None:
+    for state, guest, word, note in [
+        ("guest", "Dr. Cid", "Guest", "Named as Dr. Cid."),
+        ("guest", "", "Guest", ""),  # forgotten since
+        ("confirmed", "", "Confirmed", ""),
+        ("rejected", "", "Rejected", ""),
+    ]:
+        review = ReviewLine("unknown_face", None, None, SUMMER, state, guest=guest)
+        assert (review_state(review), review_note(review)) == (word, note)
+    assert review_note(ReviewLine("unknown_face", None, None, SUMMER, "open"))
 
 
 def test_rounding_never_claims_all_or_nothing() -> None:

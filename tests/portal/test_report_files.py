@@ -55,9 +55,16 @@ def test_json_has_exactly_the_promised_shape(report: SessionReport, meeting: int
         "unknown": 0,
         "searches": 1,
         "paid": 0,
+        "reviewed": 0,
     }
     assert found["reviews"] == [
-        {"kind": "unknown_face", "student_no": None, "at": "2026-03-02T08:44:00.000000Z"}
+        {
+            "kind": "unknown_face",
+            "student_no": None,
+            "at": "2026-03-02T08:44:00.000000Z",
+            "state": "open",
+            "id": report.reviews[0].id,
+        }
     ]
 
 

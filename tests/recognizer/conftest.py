@@ -1,15 +1,17 @@
 """Drawn people and their photographs, for every test that needs a face but nobody's picture."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from db.settings import Settings
 from demo.cast import CAST, Person, portrait
 from recognizer.observation import FaceCrop, Image
 from recognizer.photo import find_faces
+from tests.rekognition_server import ACCESS_KEY, RekognitionServer
 
 ANN, BEN, CID = CAST[0], CAST[1], CAST[2]
 
@@ -33,3 +35,26 @@ def photo(tmp_path: Path) -> Callable[[Person], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def rekognition_server(tmp_path: Path) -> Iterator[RekognitionServer]:
+    """A running service that speaks Rekognition's protocol, with no collections."""
+    with RekognitionServer(tmp_path / "rekognition") as server:
+        yield server
+
+
+@pytest.fixture
+def rekognition_settings(
+    settings: Settings, rekognition_server: RekognitionServer, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """Settings of an engine at that service, and credentials that it accepts."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    changes = {
+        "engine": "rekognition",
+        "rekognition_endpoint_url": rekognition_server.url,
+        "rekognition_region": "eu-west-1",
+        "rekognition_rate_per_s": 500.0,
+    }
+    return settings.model_copy(update=changes)

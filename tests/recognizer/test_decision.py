@@ -20,7 +20,7 @@ POLICY = Policy(match_pct=90, weak_pct=80, margin_pct=5, sure_pct=95, max_looks=
 def test_a_resemblance_becomes_a_name_only_when_it_is_clear(
     scores: dict[int, float], looks: int, verdict: str, student: int | None
 ) -> None:
-    decided = decide(scores, 1, looks, POLICY)
+    decided = decide(scores, 1, looks, looks, POLICY)
     assert (decided.verdict, decided.student_id) == (verdict, student)
 
 
@@ -29,7 +29,7 @@ def test_a_resemblance_becomes_a_name_only_when_it_is_clear(
 def test_a_face_that_no_student_is_left_for_stays_unknown(
     scores: dict[int, float], looks: int, verdict: str
 ) -> None:
-    decided = decide(scores, None, looks, POLICY)
+    decided = decide(scores, None, looks, looks, POLICY)
     assert (decided.verdict, decided.student_id) == (verdict, None)
     assert decided.similarity_pct == scores.get(1)
 
@@ -58,4 +58,4 @@ def test_each_student_goes_to_at_most_one_face(
 
 
 def test_a_face_whose_best_student_went_to_another_face_is_not_named() -> None:
-    assert decide({1: 97.0, 2: 91.0}, 2, 2, POLICY).verdict == "pending"
+    assert decide({1: 97.0, 2: 91.0}, 2, 2, 2, POLICY).verdict == "pending"

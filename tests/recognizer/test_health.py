@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -11,7 +11,10 @@ import pytest
 from db.health import Check, State
 from db.settings import Settings
 from recognizer.health import check_recognition
+from recognizer.rekognition import RekognitionEngine
 from tests.conftest import free_port
+from tests.recognizer.conftest import ANN, crop_of
+from tests.rekognition_server import RekognitionServer, refused
 
 SIGNED_IN = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
 <Arn>arn:aws:iam::123456789012:user/registrar</Arn><UserId>A</UserId><Account>123456789012</Account>
@@ -58,6 +61,15 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Configure:
     return configure
 
 
+@pytest.fixture
+def token_service_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A token service that knows whose the credentials are."""
+    with token_service(200, SIGNED_IN) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        yield url
+
+
 def aws(home: Path) -> Check:
     return next(check for check in check_recognition(Settings(home=home)) if check.name == "AWS")
 
@@ -102,3 +114,65 @@ def test_what_is_missing_beside_the_key_is_named(
     assert check.state is State.BROKEN
     assert "not completely" in check.detail
     assert missing in check.detail
+
+
+def make_collection(settings: Settings) -> None:
+    with closing(RekognitionEngine(settings)) as engine:
+        engine.prepare()
+
+
+def checks(settings: Settings) -> dict[str, Check]:
+    return {check.name: check for check in check_recognition(settings)}
+
+
+def test_a_collection_at_rekognition_is_counted_and_the_permissions_are_tried(
+    rekognition_settings: Settings, rekognition_server: RekognitionServer, token_service_url: str
+) -> None:
+    make_collection(rekognition_settings)
+    found = checks(rekognition_settings)
+    assert "face engine" not in found  # nothing is embedded here
+    assert found["Rekognition"].state is State.WORKS
+    assert f"collection gridroll at {rekognition_server.url}; 0 faces indexed" in found["Rekognition"].detail
+    assert found["permissions"].state is State.WORKS
+
+
+def test_trying_the_permissions_changes_nothing(
+    rekognition_settings: Settings, rekognition_server: RekognitionServer, token_service_url: str
+) -> None:
+    settings = rekognition_settings.model_copy(update={"rekognition_search": "users"})
+    with closing(RekognitionEngine(settings)) as engine:
+        engine.prepare()
+        engine.index(crop_of(ANN), "S1")
+        assert checks(settings)["permissions"].state is State.WORKS
+        assert [face.external_id for face in engine.faces()] == ["S1"]
+    users = rekognition_server.operations("ListUsers", {"CollectionId": "gridroll"})["Users"]
+    assert [user["UserId"] for user in users] == ["S1"]
+
+
+def test_denied_actions_are_named_together(
+    rekognition_settings: Settings, rekognition_server: RekognitionServer, token_service_url: str
+) -> None:
+    make_collection(rekognition_settings)
+    for operation in ("IndexFaces", "DeleteFaces"):
+        rekognition_server.faults.add(operation, refused("AccessDeniedException"), times=None)
+    check = checks(rekognition_settings)["permissions"]
+    assert check.state is State.BROKEN
+    assert "rekognition:DeleteFaces, rekognition:IndexFaces; add them to the IAM policy" in check.detail
+
+
+def test_a_collection_that_is_missing_is_made_by_init(
+    rekognition_settings: Settings, token_service_url: str
+) -> None:
+    found = checks(rekognition_settings)
+    assert found["Rekognition"].state is State.BROKEN
+    assert "run 'gridroll init'" in found["Rekognition"].detail
+    assert "permissions" not in found
+
+
+def test_two_engines_are_looked_at_where_both_are_used(
+    rekognition_settings: Settings, token_service_url: str
+) -> None:
+    tiered = rekognition_settings.model_copy(update={"engine": "tiered"})
+    make_collection(tiered)
+    found = checks(tiered)
+    assert found["face engine"].state is found["Rekognition"].state is State.WORKS

@@ -10,7 +10,7 @@ import pytest
 
 from demo.cast import CAST, Person, portrait
 from recognizer.errors import PhotoError
-from recognizer.photo import read_photo
+from recognizer.photo import check_photo, open_photo, read_photo
 
 LIMITS = {"max_bytes": 10_000_000, "max_pixels": 40_000_000}
 
@@ -86,8 +86,19 @@ def test_a_face_too_small_to_know_again_is_refused(tmp_path: Path) -> None:
     cv2.imwrite(
         str(tmp_path / "tiny.png"), cv2.resize(portrait(CAST[0]), (96, 120), interpolation=cv2.INTER_AREA)
     )
-    with pytest.raises(PhotoError, match=r"only .* pixels high|shows no face"):
-        read_photo(tmp_path / "tiny.png", **LIMITS)
+    with pytest.raises(PhotoError, match=r"too small \(only \d+ pixels high|shows no face"):
+        check_photo(read_photo(tmp_path / "tiny.png", **LIMITS), "tiny.png")
+
+
+def test_somebody_far_away_on_a_large_photograph_is_looked_at_in_full_size() -> None:
+    picture = np.full((2400, 3200, 3), 190, np.uint8)
+    picture[1000:1640, 1300:1812] = portrait(CAST[0])
+    content = cv2.imencode(".jpg", picture)[1].tobytes()
+    face = open_photo(content, "far.jpg", LIMITS["max_pixels"])
+    check_photo(face, "far.jpg")
+    _, top, _, bottom = face.face.box_xyxy
+    assert bottom - top > 150
+    assert face.face.image.shape[0] < 1000
 
 
 def test_a_file_that_is_too_large_or_missing_is_refused(

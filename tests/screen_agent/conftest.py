@@ -6,7 +6,8 @@ from demo.cast import CAST
 from demo.gallery import Seat, draw_gallery
 from recognizer.observation import Box, Image
 from screen_agent.frames import Frame
-from screen_agent.headcount import Head, Settled
+from screen_agent.headcount import Head
+from screen_agent.settle import Settled
 from tests.conftest import START
 
 

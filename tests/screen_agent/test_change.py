@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from random import Random
 
 import numpy as np
@@ -5,10 +6,11 @@ import pytest
 
 from demo.cast import CAST
 from demo.gallery import Seat, draw_gallery
-from recognizer.observation import Image
+from recognizer.observation import Image, Receipt
 from screen_agent.change import Change, ChangeDetector, cut_face
 from screen_agent.frames import Frame
-from screen_agent.headcount import HaarHeadcounter, Head, Settled
+from screen_agent.headcount import Head, TileHeadcounter
+from screen_agent.settle import Settled
 from tests.conftest import START
 
 
@@ -17,13 +19,20 @@ class Meeting:
 
     def __init__(self, spot_check: float = 0.0) -> None:
         self.detector = ChangeDetector(spot_check, Random(1))
-        self.counter = HaarHeadcounter()
+        self.counter = TileHeadcounter()
         self.looks = 0
 
     def look(
-        self, *people: int, rooms: tuple[int, ...] | None = None, wanted: frozenset[str] = frozenset()
+        self,
+        *people: int,
+        rooms: tuple[int, ...] | None = None,
+        wanted: frozenset[str] = frozenset(),
+        continues: Mapping[str, str] | None = None,
     ) -> Change:
-        """A look at these members of the cast, each in their own room unless `rooms` says otherwise."""
+        """A look at these members of the cast, each in their own room unless `rooms` says otherwise.
+
+        `wanted` and `continues`: what the recogniser answered to the look before.
+        """
         self.looks += 1
         rooms = people if rooms is None else rooms
         seats = [
@@ -34,7 +43,8 @@ class Meeting:
         counted = self.counter.count(image)
         assert len(counted.heads) == len(people)
         settled = Settled(Frame(image, START), START, counted.tiles, counted.heads)
-        return self.detector.compare(settled, f"{self.looks:018d}", wanted)
+        receipt = Receipt("u", len(people), 0, 0, {}, wanted, continues or {})
+        return self.detector.compare(settled, f"{self.looks:018d}", receipt)
 
 
 def asked(change: Change) -> list[int]:
@@ -81,6 +91,26 @@ def test_a_swap_before_the_same_background_at_an_equal_headcount_is_caught() -> 
     change = meeting.look(0, 7, 2, rooms=(0, 6, 2))
     assert (change.trigger, asked(change)) == ("tile", [1])
     assert [face.succeeds for face in change.faces] == [None, before[1], None]
+
+
+def test_a_pose_found_to_be_the_same_persons_is_known_from_then_on() -> None:
+    meeting = Meeting()
+    before = tracks(meeting.look(0, 6, 2))
+    turned = tracks(meeting.look(0, 7, 2, rooms=(0, 6, 2)))  # another cast member stands for another pose
+    back = meeting.look(0, 6, 2, continues={turned[1]: before[1]})
+    assert (back.trigger, asked(back)) == ("none", [])
+    assert tracks(back)[1] == turned[1]
+    again = meeting.look(0, 7, 2, rooms=(0, 6, 2))
+    assert (again.trigger, asked(again)) == ("none", [])
+
+
+def test_who_comes_back_after_somebody_else_is_asked_about_again() -> None:
+    meeting = Meeting()
+    meeting.look(0, 6, 2)
+    meeting.look(0, 7, 2, rooms=(0, 6, 2))
+    meeting.look(0, 7, 2, rooms=(0, 6, 2))
+    meeting.look(0, 7, 2, rooms=(0, 6, 2))
+    assert asked(meeting.look(0, 6, 2)) == [1]
 
 
 def test_a_wanted_face_is_shown_again() -> None:

@@ -1,0 +1,128 @@
+"""Who is meant by a new track: somebody in another pose, in another place, or back again; or nobody seen before."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from recognizer.decision import Verdict, assign
+from recognizer.embedding import Vector
+from recognizer.engine import Probe
+from recognizer.likeness import Likeness
+from recognizer.memory import Remembered
+from recognizer.observation import FaceCrop, SeenFace
+
+__all__ = ["Question", "found_again", "joined", "known_again"]
+
+LINKED = (0.92, 0.93)
+"""Cosine from which who sits in a place now is who sat there before, the face of whom was seen at one look, or at more.
+On photographs .3 % of strangers passed, and 2 to 15 % of people in another pose did not: those are asked about anew."""
+ALIKE = 0.9
+"""The same where both resemble one student of the roster most: 1 or 2 % of other poses of one person are less alike."""
+LIKELY_PCT = 50.0
+REUNITED = 0.945
+"""The same for any place: of pairs of different people, 4 in 10,000 reached .94."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A face asked about. `vector`: its embedding. `before`: what is remembered of the same person, None of a new one.
+
+    `person` as in `Remembered`. `continues`: the other track under which the person was seen. A spot check asks afresh:
+    averaged with earlier looks, another person in the tile would hide.
+    """
+
+    face: SeenFace
+    crop: FaceCrop
+    vector: Vector
+    person: str
+    before: Remembered | None = None
+    continues: str | None = None
+
+    @property
+    def likeness(self) -> Likeness:
+        return Likeness.of(self.vector) if self.before is None else self.before.likeness.seen(self.vector)
+
+    @property
+    def asked(self) -> int:
+        return 1 if self.before is None else self.before.asked + 1
+
+    @property
+    def probe(self) -> Probe:
+        return Probe(self.crop, self.likeness, None if self.before is None else self.before.template)
+
+    @property
+    def adds_nothing(self) -> bool:
+        """Whether this very picture was asked about before: the answer would be the same."""
+        return (
+            self.before is not None and self.continues is None and self.before.likeness.has_seen(self.vector)
+        )
+
+
+def known_again(
+    questions: Sequence[Question], held: Mapping[str, Remembered], away: Sequence[Remembered]
+) -> list[Question]:
+    """The questions about new tracks, with what is known of who is found to be meant.
+
+    That may be who sat in the place before, or a student named before who sits nowhere now: tiles move, people come back.
+    `away`: those students. Everybody is found at most once, where they are most alike.
+    """
+    people = {one.person: one for one in away}
+    resembling: list[dict[str, float]] = []
+    for question in questions:
+        likeness, face = Likeness.of(question.vector), question.face
+        found: dict[str, float] = {}
+        if face.track not in held:
+            found = {one.person: one.likeness.resembles(likeness) for one in away}
+            before = held.get(face.succeeds or "")
+            if before is not None:
+                people.setdefault(before.person, before)
+                found[before.person] = before.likeness.resembles(likeness) + _expected(before)
+        resembling.append({person: cosine for person, cosine in found.items() if cosine >= REUNITED})
+    result = list(questions)
+    for index, person in enumerate(assign(resembling, REUNITED)):
+        if person is not None:
+            before = people[person]
+            result[index] = replace(questions[index], person=person, before=before, continues=before.track)
+    return result
+
+
+def _expected(before: Remembered) -> float:
+    """What is added to the likeness of who sat in the place before."""
+    return REUNITED - LINKED[min(before.likeness.looks, len(LINKED)) - 1]
+
+
+def joined(question: Question, score: Mapping[int, float], people: Sequence[Remembered]) -> Question | None:
+    """With what is known of somebody unnamed who resembles the same student most; None where there is nobody."""
+    if question.before is not None or question.face.spot_check or not score:
+        return None
+    likeliest = max(score, key=lambda student: score[student])
+    if score[likeliest] < LIKELY_PCT:
+        return None
+    likeness = Likeness.of(question.vector)
+    cosine, _, before = max(
+        (
+            (one.likeness.resembles(likeness), one.person, one)
+            for one in people
+            if one.verdict != "named" and one.likeliest_id == likeliest
+        ),
+        default=(0.0, "", None),
+        key=lambda found: found[:2],
+    )
+    if before is None or cosine < ALIKE:
+        return None
+    return replace(question, person=before.person, before=before, continues=before.track)
+
+
+def found_again(question: Question, verdict: Verdict, people: Sequence[Remembered]) -> Question:
+    """With what is known of the student just named, where they were seen before and sit nowhere now."""
+    if verdict.verdict != "named":
+        return question
+    known = (one for one in people if one.verdict == "named" and one.student_id == verdict.student_id)
+    one = next(known, None)
+    if one is None:
+        return question
+    if question.before is None:
+        return replace(question, person=one.person, before=one, continues=one.track)
+    likeness = reduce(Likeness.seen, one.likeness.vectors, question.before.likeness)
+    before = replace(question.before, likeness=likeness)
+    return replace(question, before=before, continues=question.continues or one.track)

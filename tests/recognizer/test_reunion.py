@@ -1,0 +1,96 @@
+"""Who is meant by a new track, with vectors whose angles are chosen."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recognizer.decision import Verdict
+from recognizer.embedding import DIMENSIONS, Vector
+from recognizer.likeness import Likeness
+from recognizer.memory import Remembered
+from recognizer.observation import FaceCrop, SeenFace
+from recognizer.reunion import Question, found_again, joined, known_again
+
+CROP = FaceCrop(np.zeros((9, 9, 3), np.uint8), (1, 1, 8, 8))
+
+
+def at_cosine(cosine: float) -> Vector:
+    """A vector at this cosine from the first axis."""
+    vector = np.zeros(DIMENSIONS, np.float32)
+    vector[:2] = cosine, np.sqrt(1 - cosine**2)
+    return vector
+
+
+def remembered(track: str, verdict: str, student: int | None, likeliest: int | None = None) -> Remembered:
+    return Remembered(
+        track=track,
+        person=track,
+        verdict=verdict,
+        student_id=student,
+        likeliest_id=student if likeliest is None else likeliest,
+        similarity_pct=90.0,
+        runner_up_id=None,
+        runner_up_pct=None,
+        face_id=None,
+        engine="local",
+        model="m",
+        asked=1,
+        likeness=Likeness.of(at_cosine(1.0)),
+        template=None,
+    )
+
+
+def question(cosine: float, succeeds: str | None = None) -> Question:
+    return Question(
+        SeenFace("new", (0, 0, 9, 9), (1, 1, 8, 8), CROP, succeeds=succeeds), CROP, at_cosine(cosine), "new"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cosine", "succeeds", "known"),
+    [
+        (0.93, "old", True),  # another pose of who sat there
+        (0.91, "old", False),  # somebody else sat down
+        (0.93, None, False),  # elsewhere, that is not enough
+        (0.95, None, True),  # elsewhere, but very much alike
+    ],
+)
+def test_who_was_named_is_known_again_by_likeness_more_easily_where_they_sat(
+    cosine: float, succeeds: str | None, known: bool
+) -> None:
+    old = remembered("old", "named", 1)
+    (found,) = known_again([question(cosine, succeeds)], {"old": old}, [old])
+    assert (found.person, found.continues) == (("old", "old") if known else ("new", None))
+
+
+def test_everybody_is_found_at_most_once_where_they_are_most_alike() -> None:
+    old = remembered("old", "named", 1)
+    first, second = known_again([question(0.955), question(0.985)], {}, [old])
+    assert (first.person, second.person) == ("new", "old")
+
+
+@pytest.mark.parametrize(
+    ("cosine", "score", "verdict", "likeliest", "together"),
+    [
+        (0.91, {1: 60.0, 2: 20.0}, "pending", 1, True),  # both are like student 1 most
+        (0.91, {1: 20.0, 2: 60.0}, "pending", 1, False),  # the new one is more like student 2
+        (0.91, {1: 40.0}, "pending", 1, False),  # too little like anybody
+        (0.88, {1: 60.0}, "pending", 1, False),  # too little like each other
+        (0.91, {1: 60.0}, "named", 1, False),  # a name is not lent on so little
+    ],
+)
+def test_looks_at_somebody_not_named_yet_are_gathered_when_both_resemble_one_student(
+    cosine: float, score: dict[int, float], verdict: str, likeliest: int, together: bool
+) -> None:
+    old = remembered("old", verdict, None, likeliest)
+    found = joined(question(cosine), score, [old])
+    assert (found is not None and found.person == "old" and found.likeness.looks == 2) is together
+
+
+def test_a_name_joins_what_was_known_of_the_student_under_another_track() -> None:
+    old = remembered("old", "named", 1)
+    named = Verdict("named", 1, 96.0, None, None)
+    assert found_again(question(0.5), named, [old]).person == "old"
+    assert found_again(question(0.5), replace(named, student_id=2), [old]).person == "new"
+    assert found_again(question(0.5), replace(named, verdict="pending"), [old]).person == "new"
