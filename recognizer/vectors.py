@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from db.errors import StoreError
+from db.journal import write_ahead
 from recognizer.embedding import DIMENSIONS, Vector
 from recognizer.files import erase_file
 from recognizer.legacy import old_faces
@@ -186,7 +187,7 @@ class VectorFolder:
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         database = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
-            database.execute("PRAGMA journal_mode = WAL")
+            write_ahead(database, BUSY_S)
             database.execute("PRAGMA synchronous = FULL")
             database.execute("PRAGMA secure_delete = ON")
             with _writing(database):

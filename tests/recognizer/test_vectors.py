@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -160,6 +161,15 @@ def test_threads_and_programs_add_at_once_and_nothing_is_lost(tmp_path: Path) ->
         list(pool.map(work, range(4)))
     for folder in folders:
         assert sorted(ids(folder.load())) == sorted(f"{seed}-{n}" for seed in range(4) for n in range(15))
+
+
+def test_a_folder_waits_for_a_program_that_is_making_it(tmp_path: Path) -> None:
+    maker = sqlite3.connect(tmp_path / "faces.sqlite", isolation_level=None, check_same_thread=False)
+    maker.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.3, lambda: maker.execute("COMMIT")).start()
+    folder_at(tmp_path).add(*some_faces(2))
+    assert len(folder_at(tmp_path).faces()) == 2
+    maker.close()
 
 
 def test_a_damaged_face_is_named_and_the_others_are_found(tmp_path: Path) -> None:
