@@ -11,7 +11,16 @@ from db.rules import Look, Naming
 from db.schema import LookRow, NamingRow, SightingRow
 from db.sessions import lock_session
 
-__all__ = ["NewLook", "NewNaming", "NewSighting", "find_look", "looks_of", "namings_of", "record_look"]
+__all__ = [
+    "NewLook",
+    "NewNaming",
+    "NewSighting",
+    "find_look",
+    "looks_of",
+    "namings_of",
+    "record_look",
+    "tracks_before",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +115,18 @@ def record_look(session: Session, new: NewLook) -> bool:
         )
     session.flush()
     return True
+
+
+def tracks_before(session: Session, session_id: int, taken_at: datetime) -> frozenset[str]:
+    """The tracks seen at the session's last look before this moment."""
+    last = (
+        select(LookRow.id)
+        .where(LookRow.session_id == session_id, LookRow.taken_at < taken_at)
+        .order_by(LookRow.taken_at.desc())
+        .limit(1)
+    )
+    look_id = session.scalar(last)
+    return frozenset(session.scalars(select(SightingRow.track).where(SightingRow.look_id == look_id)))
 
 
 def looks_of(session: Session, rows: Iterable[LookRow]) -> list[Look]:

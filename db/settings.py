@@ -85,7 +85,7 @@ class Settings(BaseSettings):
         default=85.0, gt=0, le=100, description="`weak_threshold_pct` for Rekognition's similarities."
     )
     match_threshold_pct: float = Field(
-        default=90.0, gt=0, le=100, description="Similarity from which a face may be given a name."
+        default=91.0, gt=0, le=100, description="Similarity from which a face may be given a name."
     )
     weak_threshold_pct: float = Field(
         default=80.0,

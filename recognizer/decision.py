@@ -86,13 +86,13 @@ def assign(scores: Sequence[Mapping[Key, float]], least: float) -> list[Key | No
 
 
 def decide(
-    scores: Mapping[int, float], chosen: int | None, looks: int, asked: int, policy: Policy
+    scores: Mapping[int, float], chosen: int | None, views: int, asked: int, policy: Policy
 ) -> Verdict:
     """Conclude from one face's similarity to each student of the roster.
 
-    `chosen`: the student the assignment left to this face, None where nobody plausible was left. `looks`: how many
-    different looks are averaged in the scores, of the `asked` at which the question was put. One look alone names nobody
-    unless it is sure; a face nobody resembles stays unknown.
+    `chosen`: the student the assignment left to this face, None where nobody plausible was left. `views`: how many
+    different pictures are averaged in the scores, the mirror image of one included, of the `asked` looks at which the question
+    was put. One picture alone names nobody unless it is sure; a face nobody resembles stays unknown.
     """
     best = (
         max(scores, key=lambda student: (scores[student], -student), default=None)
@@ -106,7 +106,7 @@ def decide(
         ((value, -student) for student, value in scores.items() if student != best), default=(None, None)
     )
     clear = similarity >= policy.match_pct and similarity - (runner_up_pct or 0.0) >= policy.margin_pct
-    if chosen is not None and clear and (looks >= 2 or similarity >= policy.sure_pct):
+    if chosen is not None and clear and (views >= 2 or similarity >= policy.sure_pct):
         verdict = "named"
     elif asked < policy.max_looks:
         verdict = "pending"

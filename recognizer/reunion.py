@@ -1,6 +1,6 @@
 """Who is meant by a new track: somebody in another pose, in another place, or back again; or nobody seen before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -11,24 +11,26 @@ from recognizer.likeness import Likeness
 from recognizer.memory import Remembered
 from recognizer.observation import FaceCrop, SeenFace
 
-__all__ = ["Question", "found_again", "joined", "known_again"]
+__all__ = ["Question", "found_again", "is_still", "joined", "known_again"]
 
 LINKED = (0.92, 0.93)
 """Cosine from which who sits in a place now is who sat there before, the face of whom was seen at one look, or at more.
 On photographs .3 % of strangers passed, and 2 to 15 % of people in another pose did not: those are asked about anew."""
 ALIKE = 0.9
-"""The same where both resemble one student of the roster most: 1 or 2 % of other poses of one person are less alike."""
+"""The same of who was seen at the look before, where both resemble one student of the roster most: 1 or 2 % of other poses
+of one person are less alike. Of 120 who were found so one was another person; of 30 who had been away longer, five."""
 LIKELY_PCT = 50.0
-REUNITED = 0.945
-"""The same for any place: of pairs of different people, 4 in 10,000 reached .94."""
+REUNITED, RETURNED = 0.945, 0.955
+"""The same for any place: of who was seen at the look before and must be somewhere, and of who was away for longer. Of pairs of
+different people, 4 in 10,000 reached .94; whom to compare with grows with every look somebody is away."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """A face asked about. `vector`: its embedding. `before`: what is remembered of the same person, None of a new one.
 
-    `person` as in `Remembered`. `continues`: the other track under which the person was seen. A spot check asks afresh:
-    averaged with earlier looks, another person in the tile would hide.
+    `person` as in `Remembered`. `continues`: the other track under which the person was seen. A spot check asks afresh, unless that is billed:
+    averaged with earlier looks, another person in the tile would hide. `mirror`: the embedding of the mirror image.
     """
 
     face: SeenFace
@@ -37,10 +39,12 @@ class Question:
     person: str
     before: Remembered | None = None
     continues: str | None = None
+    mirror: Vector | None = None
 
     @property
     def likeness(self) -> Likeness:
-        return Likeness.of(self.vector) if self.before is None else self.before.likeness.seen(self.vector)
+        likeness = Likeness.of(self.vector) if self.before is None else self.before.likeness.seen(self.vector)
+        return likeness if self.mirror is None else likeness.with_mirror(self.vector, self.mirror)
 
     @property
     def asked(self) -> int:
@@ -53,18 +57,25 @@ class Question:
     @property
     def adds_nothing(self) -> bool:
         """Whether this very picture was asked about before: the answer would be the same."""
-        return (
-            self.before is not None and self.continues is None and self.before.likeness.has_seen(self.vector)
-        )
+        again = self.before is not None and self.before.likeness.has_seen(self.vector)
+        return again and self.continues is None and self.mirror is None
+
+
+def is_still(one: Remembered, vector: Vector) -> bool:
+    """Whether a face in somebody's place is theirs, as far as the network here can tell. `vector`: its embedding."""
+    return one.likeness.resembles(Likeness.of(vector)) + _expected(one) >= REUNITED
 
 
 def known_again(
-    questions: Sequence[Question], held: Mapping[str, Remembered], away: Sequence[Remembered]
+    questions: Sequence[Question],
+    held: Mapping[str, Remembered],
+    away: Sequence[Remembered],
+    lately: Collection[str],
 ) -> list[Question]:
     """The questions about new tracks, with what is known of who is found to be meant.
 
-    That may be who sat in the place before, or a student named before who sits nowhere now: tiles move, people come back.
-    `away`: those students. Everybody is found at most once, where they are most alike.
+    That may be who sat in the place before, or somebody who sits nowhere now: tiles move, people come back. `away`: those
+    people, of whom `lately` were seen at the look before. Everybody is found at most once, where they are most alike.
     """
     people = {one.person: one for one in away}
     resembling: list[dict[str, float]] = []
@@ -72,7 +83,7 @@ def known_again(
         likeness, face = Likeness.of(question.vector), question.face
         found: dict[str, float] = {}
         if face.track not in held:
-            found = {one.person: one.likeness.resembles(likeness) for one in away}
+            found = {one.person: _likeness_elsewhere(one, likeness, lately) for one in away}
             before = held.get(face.succeeds or "")
             if before is not None:
                 people.setdefault(before.person, before)
@@ -91,7 +102,14 @@ def _expected(before: Remembered) -> float:
     return REUNITED - LINKED[min(before.likeness.looks, len(LINKED)) - 1]
 
 
-def joined(question: Question, score: Mapping[int, float], people: Sequence[Remembered]) -> Question | None:
+def _likeness_elsewhere(one: Remembered, likeness: Likeness, lately: Collection[str]) -> float:
+    """How much a face in any place resembles somebody, less what is asked more of who was away for longer."""
+    return one.likeness.resembles(likeness) - (0.0 if one.person in lately else RETURNED - REUNITED)
+
+
+def joined(
+    question: Question, score: Mapping[int, float], people: Sequence[Remembered], lately: Collection[str]
+) -> Question | None:
     """With what is known of somebody unnamed who resembles the same student most; None where there is nobody."""
     if question.before is not None or question.face.spot_check or not score:
         return None
@@ -108,7 +126,7 @@ def joined(question: Question, score: Mapping[int, float], people: Sequence[Reme
         default=(0.0, "", None),
         key=lambda found: found[:2],
     )
-    if before is None or cosine < ALIKE:
+    if before is None or cosine < (ALIKE if before.person in lately else RETURNED):
         return None
     return replace(question, person=before.person, before=before, continues=before.track)
 

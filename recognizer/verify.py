@@ -10,7 +10,7 @@ from db.database import Database
 from db.face_cache import CachedFace, FaceCache
 from db.judgements import drop_expired, known_faces, rulings_of
 from db.ledger import refold
-from db.looks import NewLook, NewNaming, NewSighting, find_look, record_look
+from db.looks import NewLook, NewNaming, NewSighting, find_look, record_look, tracks_before
 from db.people import cached_faces, indexed_faces, roster_of
 from db.sessions import find_session
 from db.settings import Settings
@@ -21,7 +21,7 @@ from recognizer.engine import Answer, FaceEngine
 from recognizer.known import Judged
 from recognizer.memory import IdentityMemory, Remembered
 from recognizer.observation import Observation, Receipt
-from recognizer.reunion import Question, found_again, joined, known_again
+from recognizer.reunion import Question, found_again, is_still, joined, known_again
 
 __all__ = ["Verifier"]
 
@@ -31,11 +31,15 @@ PAID_LOOKS = 2
 
 @dataclass(frozen=True, slots=True)
 class _Class:
-    """The roster of a session: names by student id, whose the roster's faces are, and what staff said of faces."""
+    """The roster of a session: names by student id, whose the roster's faces are, and what staff said of faces.
+
+    `lately`: who was seen at the look before.
+    """
 
     names: Mapping[int, str]
     faces: Mapping[str, CachedFace]
     judged: Judged
+    lately: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Verifier:
         Raises NotFoundError for a session that is none, and the stores' and the engine's errors.
         """
         with self._database.reading() as session:
-            group = self._group(session, observation.session_id)
+            group = self._group(session, observation)
             known = find_look(session, observation.session_id, observation.uid) is not None
         tracks = {
             track for face in observation.faces for track in (face.track, face.succeeds) if track is not None
@@ -90,7 +94,8 @@ class Verifier:
         receipt = self._receipt(observation, {**held, **fresh}, group)
         return replace(receipt, searches=searches, paid=paid, continues=continues)
 
-    def _group(self, session: Session, session_id: int) -> _Class:
+    def _group(self, session: Session, observation: Observation) -> _Class:
+        session_id = observation.session_id
         row = find_session(session, session_id)
         students = roster_of(session, row.course_id)
         owners = {
@@ -102,7 +107,10 @@ class Verifier:
         tracks = Tracks((), rulings_of(session, session_id), students.keys())
         known = known_faces(session, students.keys(), datetime.now(UTC))
         judged = Judged(tracks, known, self._policies.local)
-        return _Class({key: student.name for key, student in students.items()}, faces, judged)
+        lately = frozenset[str]()
+        if any(face.crop is not None for face in observation.faces):
+            lately = tracks_before(session, session_id, observation.taken_at)
+        return _Class({key: student.name for key, student in students.items()}, faces, judged, lately)
 
     def _conclude(
         self, observation: Observation, held: Mapping[str, Remembered], group: _Class
@@ -115,7 +123,7 @@ class Verifier:
         answers = self._search(open_ones, observation, group)
         scores = [_by_student(answer, group.faces) for answer in answers]
         for index, (question, score) in enumerate(zip(open_ones, scores, strict=True)):
-            one = joined(question, score, people)
+            one = joined(question, score, people, group.lately)
             if one is None:
                 continue
             open_ones[index] = one
@@ -142,7 +150,7 @@ class Verifier:
                 conclusions.append(_concluded(question, answer, *guests[index], {}, group))
                 continue
             policy = self._policies.of(answer.engine)
-            verdict = decide(score, chosen, question.likeness.looks, question.asked, policy)
+            verdict = decide(score, chosen, question.likeness.views, question.asked, policy)
             expected = question.face.track if question.face.spot_check else question.face.succeeds
             verdict = _confirm(held.get(expected or "") or question.before, verdict)
             found = found_again(question, verdict, people)
@@ -166,7 +174,8 @@ class Verifier:
         for (face, crop), vector in zip(shown, embed([crop for _, crop in shown]), strict=True):
             known = held.get(face.track)
             person = face.track if known is None else known.person
-            questions.append(Question(face, crop, vector, person, None if face.spot_check else known))
+            afresh = face.spot_check and not (self._engine.bills and known and is_still(known, vector))
+            questions.append(Question(face, crop, vector, person, None if afresh else known))
         if all(face.track in held and held[face.track].verdict == "named" for face, _ in shown):
             return questions, []
         seated = {held[face.track].person for face in observation.faces if face.track in held}
@@ -174,14 +183,35 @@ class Verifier:
         before = [
             held[face.succeeds] for face in observation.faces if face.succeeds in held and face.succeeds
         ]
+        lately = self._memory.recall(observation.session_id, group.lately - seated).values()
         away = {
             one.person: one
-            for one in (*self._memory.recall_students(observation.session_id, absent), *before)
+            for one in (*self._memory.recall_students(observation.session_id, absent), *lately, *before)
             if one.person not in seated
         }
-        again = known_again(questions, held, [one for one in away.values() if one.verdict == "named"])
+        likely = [one for one in away.values() if one.verdict == "named" or one.person in group.lately]
+        again = self._mirrored(known_again(questions, held, likely, group.lately))
         found = {question.person for question in again}
         return again, [one for one in away.values() if one.person not in found]
+
+    def _mirrored(self, questions: list[Question]) -> list[Question]:
+        """With the mirror images of faces without a name that look as they did when they were asked about before.
+
+        Where every search is billed, such a face is not searched for again.
+        """
+        if self._engine.bills:
+            return questions
+        again = [
+            index
+            for index, question in enumerate(questions)
+            if question.before is not None
+            and question.before.verdict not in {"named", "guest"}
+            and question.before.likeness.lacks_mirror(question.vector)
+        ]
+        mirrors = embed([questions[index].crop for index in again], mirrored=True) if again else []
+        for index, mirror in zip(again, mirrors, strict=True):
+            questions[index] = replace(questions[index], mirror=mirror)
+        return questions
 
     def _is_settled(self, question: Question) -> bool:
         """Whether the memory alone answers: the same picture again, or one that it would cost too much to look up."""

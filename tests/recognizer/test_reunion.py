@@ -48,43 +48,49 @@ def question(cosine: float, succeeds: str | None = None) -> Question:
 
 
 @pytest.mark.parametrize(
-    ("cosine", "succeeds", "known"),
+    ("cosine", "succeeds", "lately", "known"),
     [
-        (0.93, "old", True),  # another pose of who sat there
-        (0.91, "old", False),  # somebody else sat down
-        (0.93, None, False),  # elsewhere, that is not enough
-        (0.95, None, True),  # elsewhere, but very much alike
+        (0.93, "old", True, True),  # another pose of who sat there
+        (0.91, "old", True, False),  # somebody else sat down
+        (0.93, None, True, False),  # elsewhere, that is not enough
+        (0.95, None, True, True),  # elsewhere, but very much alike
+        (0.95, None, False, False),  # not seen at the look before: somebody else may have come
+        (0.96, None, False, True),  # back again
     ],
 )
-def test_who_was_named_is_known_again_by_likeness_more_easily_where_they_sat(
-    cosine: float, succeeds: str | None, known: bool
+@pytest.mark.parametrize("verdict", ["named", "unknown"])
+def test_people_are_known_again_by_likeness_more_easily_where_they_sat_and_if_just_seen(
+    cosine: float, succeeds: str | None, lately: bool, known: bool, verdict: str
 ) -> None:
-    old = remembered("old", "named", 1)
-    (found,) = known_again([question(cosine, succeeds)], {"old": old}, [old])
+    old = remembered("old", verdict, 1)
+    seen = {"old"} if lately else set()
+    (found,) = known_again([question(cosine, succeeds)], {"old": old}, [old], seen)
     assert (found.person, found.continues) == (("old", "old") if known else ("new", None))
 
 
 def test_everybody_is_found_at_most_once_where_they_are_most_alike() -> None:
     old = remembered("old", "named", 1)
-    first, second = known_again([question(0.955), question(0.985)], {}, [old])
+    first, second = known_again([question(0.96), question(0.985)], {}, [old], {"old"})
     assert (first.person, second.person) == ("new", "old")
 
 
 @pytest.mark.parametrize(
-    ("cosine", "score", "verdict", "likeliest", "together"),
+    ("cosine", "score", "verdict", "lately", "together"),
     [
-        (0.91, {1: 60.0, 2: 20.0}, "pending", 1, True),  # both are like student 1 most
-        (0.91, {1: 20.0, 2: 60.0}, "pending", 1, False),  # the new one is more like student 2
-        (0.91, {1: 40.0}, "pending", 1, False),  # too little like anybody
-        (0.88, {1: 60.0}, "pending", 1, False),  # too little like each other
-        (0.91, {1: 60.0}, "named", 1, False),  # a name is not lent on so little
+        (0.91, {1: 60.0, 2: 20.0}, "pending", True, True),  # both are like student 1 most
+        (0.91, {1: 20.0, 2: 60.0}, "pending", True, False),  # the new one is more like student 2
+        (0.91, {1: 40.0}, "pending", True, False),  # too little like anybody
+        (0.88, {1: 60.0}, "pending", True, False),  # too little like each other
+        (0.91, {1: 60.0}, "named", True, False),  # a name is not lent on so little
+        (0.91, {1: 60.0}, "pending", False, False),  # away for longer: somebody else may resemble 1 too
+        (0.96, {1: 60.0}, "pending", False, True),
     ],
 )
 def test_looks_at_somebody_not_named_yet_are_gathered_when_both_resemble_one_student(
-    cosine: float, score: dict[int, float], verdict: str, likeliest: int, together: bool
+    cosine: float, score: dict[int, float], verdict: str, lately: bool, together: bool
 ) -> None:
-    old = remembered("old", verdict, None, likeliest)
-    found = joined(question(cosine), score, [old])
+    old = remembered("old", verdict, None, likeliest=1)
+    found = joined(question(cosine), score, [old], {"old"} if lately else ())
     assert (found is not None and found.person == "old" and found.likeness.looks == 2) is together
 
 
