@@ -74,7 +74,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("join_error_s", "join, median error (s)", ".0f"),
     ("join_error_95_s", "join, 95 % within (s)", ".0f"),
     ("appearances", "appearances", "d"),
-    ("asked", "faces embedded per appearance", ".2f"),
+    ("embedded", "faces embedded per appearance", ".2f"),
     ("searches", "searches per appearance", ".2f"),
     ("paid", "paid searches per appearance", ".2f"),
     ("every_look", "searches per appearance, if everybody were asked at every look", ".1f"),

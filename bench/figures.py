@@ -39,7 +39,7 @@ class Figures:
     join_error_s: float
     join_error_95_s: float
     appearances: int
-    asked: float
+    embedded: float
     searches: float
     paid: float
     every_look: float
@@ -78,7 +78,7 @@ def figures(meetings: Sequence[Played]) -> Figures:
         join_error_s=median(joins) if joins else 0.0,
         join_error_95_s=joins[int(0.95 * len(joins))] if joins else 0.0,
         appearances=appearances,
-        asked=sum(look.asked for look in looks) / appearances,
+        embedded=sum(look.embedded for look in looks) / appearances,
         searches=sum(look.searches for look in looks) / appearances,
         paid=sum(look.paid for look in looks) / appearances,
         every_look=sum(look.headcount for look in looks) / appearances,

@@ -50,8 +50,8 @@ class SeenFace:
 class SeenLook:
     """A look and the truth of that moment: `heads` on camera (keys), `dark`: tiles with the camera off.
 
-    `tiles_found`: of all of them. `asked`: faces shown to the recogniser, each of which is embedded once. `searches` went
-    to the engine, `paid` are billed.
+    `tiles_found`: of all of them. `embedded`: faces and mirror images. `searches`
+    went to the engine, `paid` are billed.
     """
 
     at_s: float
@@ -60,7 +60,7 @@ class SeenLook:
     dark: int
     tiles_found: int
     faces: tuple[SeenFace, ...]
-    asked: int
+    embedded: int
     searches: int
     paid: int
 
@@ -177,7 +177,7 @@ def _seen(report: LookReport, meeting: Meeting) -> SeenLook:
             SeenFace(_whose(face.tile_xyxy, tiles), receipt.names.get(face.track), face.track)
             for face in observation.faces
         ),
-        asked=sum(face.crop is not None for face in observation.faces),
+        embedded=receipt.embedded,
         searches=receipt.searches,
         paid=receipt.paid,
     )

@@ -33,7 +33,9 @@ def embed(crops: Sequence[FaceCrop], mirrored: bool = False) -> Vector:
     Raises EngineError for an empty box or where the models are missing.
     """
     chips = [align(crop) for crop in crops]
-    return load_network().embed([np.ascontiguousarray(chip[:, ::-1]) for chip in chips] if mirrored else chips)
+    return load_network().embed(
+        [np.ascontiguousarray(chip[:, ::-1]) for chip in chips] if mirrored else chips
+    )
 
 
 def align(crop: FaceCrop) -> NDArray[np.uint8]:

@@ -74,7 +74,8 @@ class Receipt:
 
     `names`: track to the student's name, for the tracks of this look that have one; `guests`: to a guest's. `wanted`:
     tracks whose face should be shown again at the next look. `continues`: track to the track it succeeded, where both are
-    the same person in another pose. `searches`: faces sent to an engine, `paid`: those a provider bills.
+    the same person in another pose. `searches`: faces sent to an engine, `paid`: those a provider bills; `embedded`: faces
+    and mirror images that went through the network here.
     """
 
     uid: str
@@ -85,6 +86,7 @@ class Receipt:
     wanted: frozenset[str] = frozenset()
     continues: Mapping[str, str] = field(default_factory=dict)
     guests: Mapping[str, str] = field(default_factory=dict)
+    embedded: int = 0
 
     @property
     def identified(self) -> int:

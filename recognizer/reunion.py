@@ -82,7 +82,7 @@ def known_again(
     for question in questions:
         likeness, face = Likeness.of(question.vector), question.face
         found: dict[str, float] = {}
-        if face.track not in held:
+        if face.track not in held and question.before is None:
             found = {one.person: _likeness_elsewhere(one, likeness, lately) for one in away}
             before = held.get(face.succeeds or "")
             if before is not None:

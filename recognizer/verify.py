@@ -25,7 +25,7 @@ from recognizer.reunion import Question, found_again, is_still, joined, known_ag
 
 __all__ = ["Verifier"]
 
-PAID_LOOKS = 2
+PAID_LOOKS = 3
 """Different looks at one person that are searched for where every search is billed; then staff are asked."""
 
 
@@ -92,7 +92,8 @@ class Verifier:
             if conclusion.question.continues is not None
         }
         receipt = self._receipt(observation, {**held, **fresh}, group)
-        return replace(receipt, searches=searches, paid=paid, continues=continues)
+        embedded = sum(1 if one.question.mirror is None else 2 for one in conclusions)
+        return replace(receipt, searches=searches, paid=paid, continues=continues, embedded=embedded)
 
     def _group(self, session: Session, observation: Observation) -> _Class:
         session_id = observation.session_id
@@ -189,8 +190,17 @@ class Verifier:
             for one in (*self._memory.recall_students(observation.session_id, absent), *lately, *before)
             if one.person not in seated
         }
-        likely = [one for one in away.values() if one.verdict == "named" or one.person in group.lately]
-        again = self._mirrored(known_again(questions, held, likely, group.lately))
+        named = [one for one in away.values() if one.verdict == "named"]
+        again = known_again(questions, held, named, group.lately)
+        found = {question.person for question in again}
+        ruled = group.judged.tracks.ruling
+        unnamed = [
+            one
+            for one in away.values()
+            # What staff said of somebody without a name holds for the place where they said it.
+            if one.verdict != "named" and one.person in group.lately - found and not any(ruled(one.person))
+        ]
+        again = self._mirrored(known_again(again, held, unnamed, group.lately))
         found = {question.person for question in again}
         return again, [one for one in away.values() if one.person not in found]
 
@@ -208,7 +218,9 @@ class Verifier:
             and question.before.verdict not in {"named", "guest"}
             and question.before.likeness.lacks_mirror(question.vector)
         ]
-        mirrors = embed([questions[index].crop for index in again], mirrored=True) if again else []
+        if not again:
+            return questions
+        mirrors = embed([questions[index].crop for index in again], mirrored=True)
         for index, mirror in zip(again, mirrors, strict=True):
             questions[index] = replace(questions[index], mirror=mirror)
         return questions

@@ -176,8 +176,9 @@ class RekognitionEngine:
             return Answer((), REKOGNITION, found.model, template, found.billed)
         shown = self._shown(found.similarities, wanted)
         evidence = held.with_look({key: found.similarities[key] for key in shown})
-        shown = self._shown(evidence.means, wanted)
-        candidates = [Candidate(shown[key], evidence.means[key]) for key in shown]
+        similarities = evidence.similarities
+        shown = self._shown(similarities, wanted)
+        candidates = [Candidate(shown[key], similarities[key]) for key in shown]
         candidates.sort(key=lambda one: (-one.similarity_pct, one.face_id))
         return Answer(tuple(candidates), REKOGNITION, found.model, evidence.to_bytes(), found.billed)
 

@@ -3,39 +3,50 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import exp, log, sqrt
 
 from recognizer.errors import EngineError
 
 __all__ = ["Evidence"]
 
 KEPT = 20
-"""Resemblances kept; the running mean of the twenty-first best of a class names nobody."""
+"""Resemblances kept; the twenty-first best of a class names nobody."""
+LEAST_PCT, MOST_PCT = 1.0, 99.9
+"""Between these a similarity counts: no single look says more for or against somebody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Running means of similarity over `looks` looks, in percent, by face or user.
+    """Sums over `looks` looks of the logarithmic odds of similarity, by face or user.
 
-    Who does not appear among a look's answers counts as 0 in it: the service's similarity is near 100 for the right
-    person and falls off steeply, so one bad look weighs heavily, which leaves a doubt rather than a wrong name.
+    Odds, because the service's similarity is near 100 for the right person and falls off steeply: two looks of 96 % tell
+    more than one, and one at which somebody does not appear takes most of it back. Measured with the test server on two
+    looks at somebody of a class of 28: 11 % of the right people stayed below 97 %, with mean similarities 41 %, with one look
+    33 %; nobody wrong passed. Looks at one person are no independent witnesses, so their sum is divided by the root of
+    their number, as in Stouffer's method, instead of taken whole.
     """
 
     looks: int = 0
-    means: Mapping[str, float] = field(default_factory=dict)
+    sums: Mapping[str, float] = field(default_factory=dict)
 
     def with_look(self, similarities: Mapping[str, float]) -> "Evidence":
-        """The evidence after one more look."""
-        looks = self.looks + 1
-        means = {
-            key: (self.means.get(key, 0.0) * self.looks + similarities.get(key, 0.0)) / looks
-            for key in {**self.means, **similarities}
+        """The evidence after one more look. `similarities`: in percent; who is missing counts as not alike."""
+        nothing = _logit(0.0)
+        sums = {
+            key: self.sums.get(key, self.looks * nothing) + _logit(similarities.get(key, 0.0))
+            for key in {**self.sums, **similarities}
         }
-        best = sorted(means, key=lambda key: (-means[key], key))[:KEPT]
-        return Evidence(looks, {key: means[key] for key in best})
+        best = sorted(sums, key=lambda key: (-sums[key], key))[:KEPT]
+        return Evidence(self.looks + 1, {key: sums[key] for key in best})
+
+    @property
+    def similarities(self) -> dict[str, float]:
+        """What all looks together say, in percent; after one look, what it said."""
+        return {key: 100 / (1 + exp(-total / sqrt(self.looks))) for key, total in self.sums.items()}
 
     def to_bytes(self) -> bytes:
-        means = {key: round(mean, 3) for key, mean in self.means.items()}
-        return json.dumps({"looks": self.looks, "means": means}, separators=(",", ":")).encode()
+        sums = {key: round(total, 4) for key, total in self.sums.items()}
+        return json.dumps({"looks": self.looks, "sums": sums}, separators=(",", ":")).encode()
 
     @staticmethod
     def from_bytes(template: bytes | None) -> "Evidence":
@@ -44,11 +55,16 @@ class Evidence:
             return Evidence()
         try:
             held = json.loads(template)
-            looks, means = int(held["looks"]), {str(key): float(mean) for key, mean in held["means"].items()}
-            if looks < 1 or len(means) > KEPT:
-                raise ValueError(f"{looks} looks, {len(means)} resemblances")
+            looks, sums = int(held["looks"]), {str(key): float(total) for key, total in held["sums"].items()}
+            if looks < 1 or len(sums) > KEPT:
+                raise ValueError(f"{looks} looks, {len(sums)} resemblances")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise EngineError(
                 f"a template of {len(template)} bytes is not this engine's; start the session's watch again"
             ) from error
-        return Evidence(looks, means)
+        return Evidence(looks, sums)
+
+
+def _logit(percent: float) -> float:
+    share = min(max(percent, LEAST_PCT), MOST_PCT) / 100
+    return log(share / (1 - share))

@@ -10,7 +10,7 @@ def look(at_s: float, heads: dict[str, str | None], headcount: int | None = None
     """`heads`: who is on camera, and the name each was given."""
     faces = tuple(SeenFace(key, name, key) for key, name in heads.items())
     count = len(heads) if headcount is None else headcount
-    return SeenLook(at_s, count, tuple(heads), dark, len(heads) + dark, faces, asked=1, searches=1, paid=0)
+    return SeenLook(at_s, count, tuple(heads), dark, len(heads) + dark, faces, embedded=1, searches=1, paid=0)
 
 
 def played(*looks: SeenLook, outcomes: tuple[Outcome, ...] = ()) -> Played:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from statistics import fmean
+from random import Random
 from typing import Any
 
 import cv2
@@ -109,24 +109,44 @@ def test_a_student_number_that_does_not_fit_is_refused_by_name(number: str) -> N
 # ----------------------------------------------------------------- evidence
 
 
-@given(st.lists(st.floats(0, 100), min_size=1, max_size=6))
-def test_evidence_is_the_mean_of_the_looks(similarities: list[float]) -> None:
+def after(*looks: float) -> float:
+    """What looks of these similarities say together, in percent, each read back as the next look does."""
     evidence = Evidence()
-    for similarity in similarities:
+    for similarity in looks:
         evidence = Evidence.from_bytes(evidence.with_look({"a": similarity}).to_bytes())
-    assert evidence.looks == len(similarities)
-    assert evidence.means["a"] == pytest.approx(fmean(similarities), abs=0.01)
+    assert evidence.looks == len(looks)
+    return evidence.similarities["a"]
+
+
+@given(st.floats(1, 99.9))
+def test_one_look_is_believed_as_it_is(similarity: float) -> None:
+    assert after(similarity) == pytest.approx(similarity, abs=0.01)
+
+
+@given(st.lists(st.floats(0, 100), min_size=2, max_size=6), st.randoms())
+def test_the_order_of_looks_does_not_matter_and_more_likeness_never_harms(
+    looks: list[float], random: Random
+) -> None:
+    shuffled = random.sample(looks, len(looks))
+    assert after(*shuffled) == pytest.approx(after(*looks), abs=0.05)
+    assert after(*looks[:-1], min(100.0, looks[-1] + 5)) >= after(*looks) - 0.01
+
+
+def test_looks_that_agree_tell_more_than_one_and_a_bad_one_takes_it_back() -> None:
+    assert after(96, 96) > 97 > after(92, 92) > 92
+    assert after(99, 2) < 80
 
 
 def test_who_is_missing_in_a_look_counts_as_unlike() -> None:
     evidence = Evidence().with_look({"a": 90.0}).with_look({"b": 60.0})
-    assert evidence.means == {"a": 45.0, "b": 30.0}
+    assert evidence.similarities["a"] == pytest.approx(after(90, 0), abs=0.01)
+    assert evidence.similarities["b"] == pytest.approx(after(0, 60), abs=0.01)
 
 
 def test_evidence_keeps_the_best_and_stays_small() -> None:
     evidence = Evidence().with_look({f"{number:036d}": number / 10 for number in range(1000)})
-    assert len(evidence.means) == KEPT
-    assert min(evidence.means.values()) == pytest.approx((1000 - KEPT) / 10)
+    assert len(evidence.sums) == KEPT
+    assert min(evidence.similarities.values()) == pytest.approx((1000 - KEPT) / 10)
     assert len(evidence.to_bytes()) < 2048
 
 
@@ -136,9 +156,9 @@ def test_evidence_keeps_the_best_and_stays_small() -> None:
         b"",
         b"\x00\xff" * 258,  # the local engine's
         b"[]",
-        b'{"looks":0,"means":{}}',
-        b'{"looks":1,"means":[1]}',
-        json.dumps({"looks": 1, "means": {str(number): 1 for number in range(KEPT + 1)}}).encode(),
+        b'{"looks":0,"sums":{}}',
+        b'{"looks":1,"sums":[1]}',
+        json.dumps({"looks": 1, "sums": {str(number): 1 for number in range(KEPT + 1)}}).encode(),
     ],
 )
 def test_a_template_that_is_not_evidence_is_an_error(template: bytes) -> None:

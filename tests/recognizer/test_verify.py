@@ -116,7 +116,17 @@ def test_a_face_is_asked_for_again_until_it_is_settled_and_then_no_more(room: Ro
         receipt = room.look(minute, *(faces if not wanted or "c" in wanted[-1] else [unasked("c")]))
         wanted.append(receipt.wanted)
     assert [len(tracks) for tracks in wanted] == [1, 1, 1, 0, 0]
-    assert room.engine.searched == 1  # the same picture would be answered the same
+    assert room.engine.searched == 2  # the picture, then its mirror image too; a third time tells nothing new
+
+
+def test_a_picture_that_is_not_sure_names_when_its_mirror_image_agrees(
+    room: Room, cache: FaceCache, settings: Settings
+) -> None:
+    never_sure = settings.model_copy(update={"sure_threshold_pct": 100.0})
+    room.verifier = Verifier(room.database, cache, room.engine, never_sure)
+    assert room.look(1, shown("a", ANN)).names == {}
+    receipt = room.look(2, shown("a", ANN))
+    assert (receipt.names, receipt.searches) == ({"a": ANN.name}, 1)
 
 
 def test_a_known_face_costs_nothing_at_later_looks(room: Room) -> None:
@@ -159,6 +169,13 @@ def test_who_was_named_before_is_known_again_in_another_place(room: Room) -> Non
     assert (receipt.names, receipt.continues) == ({"b": BEN.name, "a2": ANN.name}, {"a2": "a"})
 
 
+def test_who_has_no_name_is_the_same_person_when_the_gallery_is_laid_out_anew(room: Room) -> None:
+    room.looks(range(1, 5), moving("c", CID))
+    assert room.look(5, shown("c2", CID, 40)).continues == {"c2": "c"}
+    assert [review.kind for review in room.report().reviews] == ["unknown_face"]
+    assert room.look(6, unasked("c2"), shown("c3", CID, 41)).continues == {}  # two at one look are two
+
+
 def test_an_engine_that_bills_is_not_asked_about_somebody_known(room: Room) -> None:
     room.looks(range(1, 3), moving("a", ANN))
     searched = room.engine.searched
@@ -166,6 +183,8 @@ def test_an_engine_that_bills_is_not_asked_about_somebody_known(room: Room) -> N
     assert room.look(3, shown("a2", ANN, 40)).names == {"a2": ANN.name}
     assert room.engine.searched == searched
     assert room.look(4, shown("a2", ANN, 41, spot_check=True)).names == {"a2": ANN.name}
+    assert room.engine.searched == searched
+    room.look(5, shown("a2", BEN, 1, spot_check=True))
     assert room.engine.searched == searched + 1
 
 
