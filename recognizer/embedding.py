@@ -12,6 +12,7 @@ from recognizer.errors import EngineError
 from recognizer.network import load_network, model_folder
 from recognizer.observation import FaceCrop
 from recognizer.weights import CHIP_PX, OUTPUTS
+from recognizer.workers import side_by_side
 
 __all__ = ["DIMENSIONS", "MODEL", "Vector", "align", "embed", "unit"]
 
@@ -21,6 +22,8 @@ MODEL = "dlib_face_recognition_resnet_model_v1, 5-point alignment"
 
 PADDING = 0.25
 """Of the aligned face, as a share of its size: dlib's own default for this network."""
+BATCH = 4
+"""Faces a thread embeds in one go: two threads share 25 about evenly, and larger batches save little."""
 
 
 def embed(crops: Sequence[FaceCrop]) -> Vector:
@@ -31,7 +34,10 @@ def embed(crops: Sequence[FaceCrop]) -> Vector:
 
     Raises EngineError for an empty box or where the models are missing.
     """
-    return load_network().embed([align(crop) for crop in crops])
+    batches = [crops[first : first + BATCH] for first in range(0, len(crops), BATCH)]
+    network = load_network()
+    rows = side_by_side(lambda batch: network.embed([align(crop) for crop in batch]), batches)
+    return np.concatenate([np.empty((0, DIMENSIONS), np.float32), *rows])
 
 
 def align(crop: FaceCrop) -> NDArray[np.uint8]:

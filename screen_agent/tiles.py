@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from recognizer.observation import Box, Gray, Image
+from recognizer.workers import side_by_side
 
 __all__ = ["find_tiles", "overlap"]
 
@@ -38,11 +39,9 @@ def find_tiles(image: Image) -> list[Box]:
     large as most others, is a tile. Where those tell the grid, tiles too dark to stand out are found by their place.
     Tool bars are too long, icons too small, and a lone picture on a plain page is taken for a gallery of one.
     """
-    best: list[Box] = []
-    for colour in _backgrounds(image):
-        for tolerance in TOLERANCES:
-            boxes = _tiles_on(image, colour, tolerance)
-            best = max(best, boxes, key=lambda found: _weight(found, image))
+    ways = [(colour, tolerance) for colour in _backgrounds(image) for tolerance in TOLERANCES]
+    found = side_by_side(lambda way: _tiles_on(image, *way), ways)
+    best: list[Box] = max(found, key=lambda boxes: _weight(boxes, image), default=[])
     if len(best) == 1 and _spans(best[0], image):
         # Between two bars the whole stage stands out of their colour; the gallery is within it.
         left, top, right, bottom = best[0]
@@ -70,7 +69,9 @@ def _backgrounds(image: Image) -> list[tuple[int, int, int]]:
     """The commonest plain colours: blue, green, red."""
     few = image[::6, ::6]
     codes = (few >> 2).astype(np.int32) @ np.array([1 << 12, 1 << 6, 1], np.int32)
-    values, counts = np.unique(codes, return_counts=True)
+    every = np.bincount(codes.ravel(), minlength=1 << 18)
+    values = np.flatnonzero(every)
+    counts = every[values]
     colours: list[tuple[int, int, int]] = []
     for code in values[np.argsort(-counts)[: 8 * BACKGROUNDS]]:
         blue, green, red = (int(value) for value in np.median(few[codes == code], axis=0))
