@@ -65,3 +65,22 @@ def test_the_tiles_of_galleries_of_every_size_are_found(columns: int, look: Look
     ]
     assert missed == []
     assert len(boxes) == columns * columns
+
+
+@pytest.mark.parametrize("size", [(60, 40), (90, 60), (160, 90)])
+def test_a_gallery_the_size_of_a_thumbnail_is_looked_at_like_any_other(size: tuple[int, int]) -> None:
+    page = np.full((size[1], size[0], 3), 20, np.uint8)
+    page[4:-4, 4 : size[0] // 2 - 2] = page[4:-4, size[0] // 2 + 2 : -4] = 200
+    page[8, 8] = page[8, -8] = 90
+    here = Stage()
+    for _ in range(2):
+        assert here.tiles(page, to_gray(page)) == tuple(find_tiles(page))
+
+
+def test_the_tiles_are_searched_for_again_where_half_of_one_becomes_background(searched: list[int]) -> None:
+    here = Stage()
+    image = gallery(9)
+    x1, y1, x2, y2 = here.tiles(image, to_gray(image))[4]
+    image[y1:y2, (x1 + x2) // 2 - 4 : x2] = image[y1 - 2, x1 + 20]
+    here.tiles(image, to_gray(image))
+    assert len(searched) == 2
