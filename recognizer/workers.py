@@ -30,5 +30,6 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(WORKERS, "gridroll-worker")
 
 
-# A forked process has the pool but not its threads, and would wait for them forever.
-os.register_at_fork(after_in_child=_pool.cache_clear)
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    # A forked process has the pool but not its threads, and would wait for them forever.
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -7,7 +7,7 @@ from bench.people import drawn_folk
 from recognizer.cascade import to_gray
 from recognizer.observation import Box, Image
 from screen_agent import stage
-from screen_agent.stage import Stage
+from screen_agent.stage import Stage, _plain
 from screen_agent.tiles import find_tiles, overlap
 from tests.screen_agent.conftest import gallery
 
@@ -67,14 +67,16 @@ def test_the_tiles_of_galleries_of_every_size_are_found(columns: int, look: Look
     assert len(boxes) == columns * columns
 
 
-@pytest.mark.parametrize("size", [(60, 40), (90, 60), (160, 90)])
-def test_a_gallery_the_size_of_a_thumbnail_is_looked_at_like_any_other(size: tuple[int, int]) -> None:
-    page = np.full((size[1], size[0], 3), 20, np.uint8)
-    page[4:-4, 4 : size[0] // 2 - 2] = page[4:-4, size[0] // 2 + 2 : -4] = 200
-    page[8, 8] = page[8, -8] = 90
-    here = Stage()
-    for _ in range(2):
-        assert here.tiles(page, to_gray(page)) == tuple(find_tiles(page))
+def test_half_a_tile_too_narrow_to_be_sampled_is_not_plain() -> None:
+    sparse = np.full((20, 20), 30, np.uint8)
+    assert _plain(sparse, ((8, 8, 24, 24), (5, 5, 7, 7), (8, 8, 14, 24))) == (
+        True,
+        True,
+        False,
+        False,
+        False,
+        True,
+    )
 
 
 def test_the_tiles_are_searched_for_again_where_half_of_one_becomes_background(searched: list[int]) -> None:

@@ -54,5 +54,5 @@ def test_overlap_is_intersection_over_union() -> None:
     assert overlap((0, 0, 10, 10), (0, 0, 10, 10)) == 1.0
     assert overlap((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(1 / 3)
     assert overlap((0, 0, 10, 10), (2, 2, 4, 4)) == overlap((2, 2, 4, 4), (0, 0, 10, 10)) == 0.04
-    for other in ((10, 0, 20, 10), (0, 10, 10, 20), (30, 0, 40, 10), (30, 30, 40, 40)):
+    for other in ((10, 0, 20, 10), (0, 10, 10, 20), (12, 3, 20, 9), (3, 12, 9, 20), (12, 12, 20, 20)):
         assert overlap((0, 0, 10, 10), other) == overlap(other, (0, 0, 10, 10)) == 0.0
