@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from functools import cache
+from queue import SimpleQueue
+from threading import Lock
 from typing import Any, Protocol
 
 import cv2
@@ -9,6 +11,7 @@ import numpy as np
 
 from recognizer.cascade import FaceCascade
 from recognizer.observation import Box, Gray
+from recognizer.workers import WORKERS
 
 __all__ = ["DETECTORS", "HaarDetector", "HeadDetector", "HogDetector"]
 
@@ -20,7 +23,7 @@ COARSE = 1.2
 
 
 class HeadDetector(Protocol):
-    """Finds heads in grey pictures. For one thread at a time."""
+    """Finds heads in grey pictures. `in_tile` may be called by several threads at once."""
 
     def in_tile(self, tile: Gray, near: Box | None = None) -> Box | None:
         """The one head of a tile, pixels of it; None where it sees none. `near`: where it was, None: not known."""
@@ -38,10 +41,33 @@ class HaarDetector:
     """
 
     def __init__(self) -> None:
+        self._idle: SimpleQueue[_Cascades] = SimpleQueue()
+        for _ in range(WORKERS):
+            self._idle.put(_Cascades())
+
+    def in_tile(self, tile: Gray, near: Box | None = None) -> Box | None:
+        cascades = self._idle.get()
+        try:
+            return cascades.in_tile(tile, near)
+        finally:
+            self._idle.put(cascades)
+
+    def anywhere(self, gray: Gray) -> list[Box]:
+        cascades = self._idle.get()
+        try:
+            return cascades.anywhere(gray)
+        finally:
+            self._idle.put(cascades)
+
+
+class _Cascades:
+    """The cascades of one thread."""
+
+    def __init__(self) -> None:
         self._front = FaceCascade()
         self._side = FaceCascade("haarcascade_profileface.xml")
 
-    def in_tile(self, tile: Gray, near: Box | None = None) -> Box | None:
+    def in_tile(self, tile: Gray, near: Box | None) -> Box | None:
         if near is not None and (beside := self._beside(tile, near)) is not None:
             return beside
         box = self._anywhere_in(tile)
@@ -91,11 +117,15 @@ class HogDetector:
     It sees faces from about 80 pixels on; tiles are enlarged so that theirs are.
     """
 
+    def __init__(self) -> None:
+        self._one_at_a_time = Lock()  # dlib's detector keeps the picture it searches
+
     def in_tile(self, tile: Gray, near: Box | None = None) -> Box | None:
         del near
         scale = max(1.0, 80 / (MIN_FACE * tile.shape[0]))
         larger = cv2.resize(tile, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        found, scores, _ = _hog().run(np.asarray(larger, np.uint8), 0, 0.0)
+        with self._one_at_a_time:
+            found, scores, _ = _hog().run(np.asarray(larger, np.uint8), 0, 0.0)
         ranked = sorted(zip(scores, map(_corners, found), strict=True), key=lambda pair: -pair[0])
         height, width = tile.shape
         for _, (x1, y1, x2, y2) in ranked:

@@ -8,6 +8,7 @@ import numpy as np
 
 from recognizer.cascade import to_gray
 from recognizer.observation import Box, Gray, Image
+from recognizer.workers import side_by_side
 from screen_agent.detectors import HaarDetector, HeadDetector
 from screen_agent.drawn import is_drawn
 from screen_agent.signature import (
@@ -73,6 +74,15 @@ class _Known:
     moved: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Unsure:
+    """A tile in which a detector must look. `kept`: the head followed from before, None where there was none."""
+
+    tile_xyxy: Box
+    thumb: Gray
+    kept: _Known | None
+
+
 class TileHeadcounter:
     """Asks a detector tile by tile; over the whole frame where no tiles are found. For one thread.
 
@@ -92,32 +102,46 @@ class TileHeadcounter:
         if not tiles:
             self._known.clear()
             return Counted((), tuple(_surrounded(box, gray) for box in self._detector.anywhere(gray)))
-        known, heads = {}, []
+        known: dict[Box, _Known] = {}
+        unsure: list[_Unsure] = []
         for tile in tiles:
-            known[tile] = self._look(gray, tile, self._known.get(tile))
-            if (box := known[tile].box_xyxy) is not None:
-                heads.append(Head(tile, box))
+            now = _recognised(gray, tile, self._known.get(tile))
+            if isinstance(now, _Unsure):
+                unsure.append(now)
+            else:
+                known[tile] = now
+        self.searched += len(unsure)
+        found = side_by_side(lambda one: self._search(gray, one), unsure)
+        known |= {one.tile_xyxy: now for one, now in zip(unsure, found, strict=True)}
         self._known = known
-        return Counted(tiles, tuple(heads))
+        heads = ((tile, known[tile].box_xyxy) for tile in tiles)
+        return Counted(tiles, tuple(Head(tile, box) for tile, box in heads if box is not None))
 
-    def _look(self, gray: Gray, tile: Box, before: _Known | None) -> _Known:
+    def _search(self, gray: Gray, unsure: _Unsure) -> _Known:
+        tile, kept = unsure.tile_xyxy, unsure.kept
         left, top, right, bottom = tile
         crop = gray[top:bottom, left:right]
-        kept = None if before is None or before.face is None else _followed(gray, before)
-        if kept is not None and _is_same(gray, tile, kept):
-            return kept
-        thumb = np.asarray(cv2.resize(crop, THUMB, interpolation=cv2.INTER_AREA), np.uint8)
-        if before is not None and before.thumb is not None and _same_picture(thumb, before.thumb):
-            return before
-        self.searched += 1
         # Of somebody new the whole tile is searched, so that the same picture always gives the same box.
         near = None if kept is None or kept.moved >= DIFFERENT_FACE else _within(tile, kept.box_xyxy)
         found = None if is_drawn(crop) else self._detector.in_tile(crop, near)
         if found is None:
-            return kept if kept is not None and kept.moved < STILL_THERE else _Known(thumb=thumb)
+            return kept if kept is not None and kept.moved < STILL_THERE else _Known(thumb=unsure.thumb)
         x1, y1, x2, y2 = found
         box = (left + x1, top + y1, min(right, left + x2), min(bottom, top + y2))
         return _Known(box, face_signature(gray, box), tile_signature(gray, tile))
+
+
+def _recognised(gray: Gray, tile: Box, before: _Known | None) -> _Known | _Unsure:
+    """What is known of a tile where it shows the same as before."""
+    kept = None if before is None or before.face is None else _followed(gray, before)
+    if kept is not None and _is_same(gray, tile, kept):
+        return kept
+    left, top, right, bottom = tile
+    crop = gray[top:bottom, left:right]
+    thumb = np.asarray(cv2.resize(crop, THUMB, interpolation=cv2.INTER_AREA), np.uint8)
+    if before is not None and before.thumb is not None and _same_picture(thumb, before.thumb):
+        return before
+    return _Unsure(tile, thumb, kept)
 
 
 def _is_same(gray: Gray, tile: Box, kept: _Known) -> bool:

@@ -44,18 +44,18 @@ def settle(grab: Callable[[], Frame], counter: Headcounter, burst: int) -> Settl
         except EndOfSource:
             if not frames:
                 raise
-            return _settled(frames, len(frames))
+            return _settled(frames, _vote(frames, len(frames))[0])
         counted = counter.count(frame.image)
         if frames and restarts < MAX_RESTARTS and not same_layout(frames[-1][1].tiles, counted.tiles):
             frames.clear()
             restarts += 1
         frames.append((frame, counted))
-        if not _vote(frames, burst)[1]:
-            return _settled(frames, burst)
+        heads, undecided = _vote(frames, burst)
+        if not undecided:
+            return _settled(frames, heads)
 
 
-def _settled(frames: Sequence[tuple[Frame, Counted]], burst: int) -> Settled:
-    heads, _ = _vote(frames, burst)
+def _settled(frames: Sequence[tuple[Frame, Counted]], heads: tuple[Head, ...]) -> Settled:
     last, counted = frames[-1]
     first = frames[0][0]
     return Settled(last, first.taken_at, counted.tiles, heads, first if len(frames) > 1 else None)

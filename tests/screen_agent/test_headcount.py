@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 
 import cv2
@@ -12,7 +13,7 @@ from recognizer.observation import Image
 from screen_agent.detectors import HaarDetector, HeadDetector, HogDetector
 from screen_agent.drawn import is_drawn
 from screen_agent.headcount import Counted, TileHeadcounter
-from screen_agent.tiles import overlap
+from screen_agent.tiles import find_tiles, overlap
 from tests.screen_agent.conftest import gallery
 
 
@@ -124,3 +125,20 @@ def test_every_detector_finds_the_one_head_of_a_tile_and_none_in_an_empty_room(
         assert overlap(head.box_xyxy, middle) > 0.1
     room = np.tile(np.linspace(60, 190, 320, dtype=np.uint8), (180, 1))
     assert detector.in_tile(room) is None
+
+
+@pytest.mark.parametrize("detector", [HaarDetector(), HogDetector()], ids=["haar", "hog"])
+def test_a_detector_tells_several_threads_at_once_what_it_tells_one(detector: HeadDetector) -> None:
+    gray = to_gray(gallery(9))
+    tiles = [gray[y1:y2, x1:x2] for x1, y1, x2, y2 in find_tiles(gallery(9))]
+    alone = [detector.in_tile(tile) for tile in tiles]
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(detector.in_tile, tiles * 3)) == alone * 3
+
+
+def test_a_picture_that_a_detector_cannot_search_is_no_reason_to_stop_looking() -> None:
+    detector = HaarDetector()
+    for _ in range(3):  # more often than there are threads, each of which has its own cascades
+        with pytest.raises(cv2.error):
+            detector.in_tile(np.zeros((90, 160), np.float64))
+    assert detector.in_tile(np.zeros((90, 160), np.uint8)) is None

@@ -7,7 +7,7 @@ from bench.people import drawn_folk
 from recognizer.cascade import to_gray
 from recognizer.observation import Box, Image
 from screen_agent import stage
-from screen_agent.stage import Stage
+from screen_agent.stage import Stage, _plain
 from screen_agent.tiles import find_tiles, overlap
 from tests.screen_agent.conftest import gallery
 
@@ -65,3 +65,24 @@ def test_the_tiles_of_galleries_of_every_size_are_found(columns: int, look: Look
     ]
     assert missed == []
     assert len(boxes) == columns * columns
+
+
+def test_half_a_tile_too_narrow_to_be_sampled_is_not_plain() -> None:
+    sparse = np.full((20, 20), 30, np.uint8)
+    assert _plain(sparse, ((8, 8, 24, 24), (5, 5, 7, 7), (8, 8, 14, 24))) == (
+        True,
+        True,
+        False,
+        False,
+        False,
+        True,
+    )
+
+
+def test_the_tiles_are_searched_for_again_where_half_of_one_becomes_background(searched: list[int]) -> None:
+    here = Stage()
+    image = gallery(9)
+    x1, y1, x2, y2 = here.tiles(image, to_gray(image))[4]
+    image[y1:y2, (x1 + x2) // 2 - 4 : x2] = image[y1 - 2, x1 + 20]
+    here.tiles(image, to_gray(image))
+    assert len(searched) == 2

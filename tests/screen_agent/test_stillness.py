@@ -16,7 +16,7 @@ from recognizer.observation import Box, Image, SeenFace
 from screen_agent.frames import Frame
 from screen_agent.headcount import Head
 from screen_agent.settle import Settled
-from screen_agent.stillness import LOOP, STILL_PICTURE, Stillness
+from screen_agent.stillness import GRID, LOOP, STILL_PICTURE, Stillness, _cells
 from tests.conftest import START
 
 WIDTH, HEIGHT, GAP = 352, 198, 10
@@ -184,3 +184,13 @@ def test_a_frozen_window_is_no_class_of_pictures() -> None:
 
 def test_a_picture_alone_in_the_meeting_is_noticed() -> None:
     assert cues(shown(lambda seat, at_s: float("nan"), seats=1), seats=1) == {"seat-0": STILL_PICTURE}
+
+
+@pytest.mark.parametrize("width", [20, 64, 101, 352])
+@pytest.mark.parametrize("height", [20, 63, 198])
+def test_cells_are_means_over_equal_areas(width: int, height: int) -> None:
+    image = np.random.default_rng(width).integers(0, 256, (height + 9, width + 5, 3), np.uint8)
+    shown = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[9:, 5:].astype(np.float32)
+    expected = cv2.resize(shown, (GRID, GRID), interpolation=cv2.INTER_AREA).ravel()
+    found = _cells(image, (5, 9, width + 5, height + 9))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)

@@ -53,4 +53,6 @@ def test_a_picture_that_is_no_gallery_has_no_tiles(image: Image) -> None:
 def test_overlap_is_intersection_over_union() -> None:
     assert overlap((0, 0, 10, 10), (0, 0, 10, 10)) == 1.0
     assert overlap((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(1 / 3)
-    assert overlap((0, 0, 10, 10), (10, 0, 20, 10)) == 0.0
+    assert overlap((0, 0, 10, 10), (2, 2, 4, 4)) == overlap((2, 2, 4, 4), (0, 0, 10, 10)) == 0.04
+    for other in ((10, 0, 20, 10), (0, 10, 10, 20), (12, 3, 20, 9), (3, 12, 9, 20), (12, 12, 20, 20)):
+        assert overlap((0, 0, 10, 10), other) == overlap(other, (0, 0, 10, 10)) == 0.0
