@@ -123,6 +123,7 @@ class ChangeDetector:
         self._random = random
         self._occupants: list[_Occupant] = []
         self._newer: dict[str, str] = {}
+        self._forgotten: dict[str, tuple[_Pose, ...]] = {}
         self._tiles: tuple[Box, ...] = ()
         self._headcount = 0
 
@@ -161,11 +162,9 @@ class ChangeDetector:
             succeeds = _succeeded(occupant, gone) if old is None else None
             faces.append(SeenFace(track, head.tile_xyxy, head.box_xyxy, crop, reason == "spot", succeeds))
             occupants.append(replace(occupant, track=track) if old is None else old.seen_as(occupant))
-        lost = [
-            replace(old, missed=old.missed + 1)
-            for old in self._occupants
-            if old.track not in held and old.missed < FORGET_AFTER_LOOKS
-        ]
+        lost = [replace(old, missed=old.missed + 1) for old in self._occupants if old.track not in held]
+        self._forgotten |= {old.track: old.poses for old in lost if old.missed > FORGET_AFTER_LOOKS}
+        lost = [old for old in lost if old.missed <= FORGET_AFTER_LOOKS]
         self._occupants = occupants + lost
         self._headcount = len(look.heads)
         trigger = next(
@@ -174,15 +173,19 @@ class ChangeDetector:
         return Change("headcount" if headcount_changed else trigger, tuple(faces))
 
     def _join(self, continues: Mapping[str, str]) -> None:
-        """Give the newer of two tracks of one person the poses of the older, and drop that."""
+        """Give the newer of two tracks of one person the poses of the older, and drop that.
+
+        Nobody is matched with the forgotten, but who is said to be one of them need not be asked about pose by pose again.
+        """
         by_track = {occupant.track: occupant for occupant in self._occupants}
         for newer, older in continues.items():
             while older in self._newer:
                 older = self._newer[older]
-            if newer in by_track and older in by_track and newer != older:
-                poses = by_track[newer].poses + by_track.pop(older).poses
-                by_track[newer] = replace(by_track[newer], poses=poses[:POSES])
-                self._newer[older] = newer
+            if newer not in by_track or newer == older:
+                continue
+            poses = by_track.pop(older).poses if older in by_track else self._forgotten.pop(older, ())
+            by_track[newer] = replace(by_track[newer], poses=(*by_track[newer].poses, *poses)[:POSES])
+            self._newer[older] = newer
         self._occupants = list(by_track.values())
 
     def _reason(self, before: str | None, headcount_changed: bool, wanted: Collection[str]) -> str:
