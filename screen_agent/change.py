@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from recognizer.cascade import to_gray
@@ -15,7 +14,9 @@ from screen_agent.settle import Settled, same_layout
 from screen_agent.signature import (
     DIFFERENT_FACE,
     Signature,
+    aligned_likeness,
     difference,
+    face_patch,
     face_signature,
     shifted_signatures,
     tile_signature,
@@ -29,18 +30,17 @@ MARGIN = 0.6
 """Share of the face box added on each side of a crop: dlib's alignment needs .25, people want to see the head."""
 FORGET_AFTER_LOOKS = 2
 APART = 10.0
-POSES = 12
-KNOWN_POSE = 0.42
-"""Difference of signatures below which a face is back in a pose seen before. Stricter than for the pose it had at the look
-before, for a chance likeness to one of many is likelier: in 250 trials no other person came below .424."""
+POSES = 16
+SAME_POSE = 0.25
+"""Difference of signatures below which one known pose stands for another: from further away poses that look a little
+alike would drive each other out, and be asked about again and again."""
 MOVED_FACE, MOVED_TILE = 0.35, 0.3
 """Differences of face and of tile below which who sits in another place is the same person: of 11,000 pairs of people
 before and after a gallery was laid out anew none came near, and 97 % of those who had kept the pose are below both."""
-ASIDE_FACE = 0.3
-"""The same for a face a fifth of its size or less aside: nobody else of 3,300 before the same wall came below."""
-SAME_SCENE = 0.12
-"""Difference of tiles below which `KNOWN_POSE` will do for such a face: of 1,600 other people before the same wall none came
-below it."""
+ALIGNED = 0.97
+"""Correlation with a known pose, aligned, from which it is that person. MEASURED"""
+CANDIDATES = 2
+"""The poses most alike, which alone are aligned: for 98 % of the faces found by nothing cheaper the right one is among them."""
 SAME_TILE = 0.4
 """The tile's in one place: when one leaves and another joins, everybody between may have moved by a place."""
 
@@ -55,10 +55,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Pose:
-    """How somebody looked: the face, and the whole tile."""
+    """How somebody looked: the face, and the whole tile. `patch`: the face again, finer, to be aligned with others."""
 
     face: Signature
     tile: Signature
+    patch: Gray
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,34 +75,16 @@ class _Occupant:
     missed: int = 0
 
     def unlike_here(self, new: "_Occupant") -> float:
-        """How different somebody seen in the same place is, `APART` where it is another person or in another pose."""
-        latest, *others = self.poses
-        return min(
-            _unlike(latest, new, DIFFERENT_FACE, SAME_TILE),
-            *(_unlike(pose, new, KNOWN_POSE, SAME_TILE) for pose in others),
-            APART,
-        )
+        """How different somebody seen in the same place is since, `APART` where it is another person or in another pose."""
+        return _unlike(self.poses[0], new, DIFFERENT_FACE, SAME_TILE)
 
     def unlike_elsewhere(self, new: "_Occupant") -> float:
-        """The same of somebody in any place."""
+        """The same of somebody in any place, in any pose known."""
         return min(_unlike(pose, new, MOVED_FACE, MOVED_TILE) for pose in self.poses)
-
-    def unlike_aside(self, new: "_Occupant", aside: NDArray[np.float32]) -> float:
-        """The same in any place, where the head may have been found a little aside. `aside`: the faces of such boxes."""
-        found = [
-            (float(np.abs(aside - pose.face).mean(axis=1).min()), difference(pose.tile, new.poses[0].tile))
-            for pose in self.poses
-        ]
-        alike = [
-            face
-            for face, tile in found
-            if (face < ASIDE_FACE and tile < MOVED_TILE) or (face < KNOWN_POSE and tile < SAME_SCENE)
-        ]
-        return min(alike, default=APART)
 
     def seen_as(self, new: "_Occupant") -> "_Occupant":
         """This occupant as seen just now."""
-        unlike = [pose for pose in self.poses if difference(pose.face, new.poses[0].face) >= KNOWN_POSE]
+        unlike = [pose for pose in self.poses if difference(pose.face, new.poses[0].face) >= SAME_POSE]
         return replace(new, track=self.track, poses=(*new.poses, *unlike)[:POSES])
 
 
@@ -141,13 +124,13 @@ class ChangeDetector:
             _Occupant(
                 "",
                 head.tile_xyxy,
-                (_Pose(face_signature(gray, head.box_xyxy), tile_signature(gray, head.tile_xyxy)),),
+                (_pose(gray, head),),
             )
             for head in look.heads
         ]
         rearranged = not same_layout(self._tiles, look.tiles)
         kept = self._match(seen, rearranged)
-        self._match_aside(kept, seen, gray, [head.box_xyxy for head in look.heads])
+        self._match_aligned(kept, seen, gray, [head.box_xyxy for head in look.heads])
         held = {old.track for old in kept.values()}
         gone = [] if rearranged else [old for old in self._occupants if old.track not in held]
         self._tiles = look.tiles
@@ -216,23 +199,38 @@ class ChangeDetector:
                     kept[rest[row]] = free[column]
         return kept
 
-    def _match_aside(
+    def _match_aligned(
         self, kept: dict[int, _Occupant], seen: Sequence[_Occupant], gray: Gray, boxes: Sequence[Box]
     ) -> None:
-        """Add those whose head box lies a little aside of where it lay in a pose known."""
+        """Add those whom aligning finds in a pose known: the head lies aside of where it lay, turned, larger or smaller."""
         held = {old.track for old in kept.values()}
         free = [old for old in self._occupants if old.track not in held]
+        poses = [(column, pose) for column, old in enumerate(free) for pose in old.poses]
         rest = [index for index in range(len(seen)) if index not in kept]
-        if not rest or not free:
+        if not rest or not poses:
             return
         costs = np.full((len(rest), len(free)), APART)
         for place, index in enumerate(rest):
-            aside, _ = shifted_signatures(gray, boxes[index])
-            if len(aside):
-                costs[place] = [old.unlike_aside(seen[index], aside) for old in free]
+            faces, _ = shifted_signatures(gray, boxes[index])
+            if not len(faces):
+                faces = seen[index].poses[0].face[None]
+            unlike = [float(np.abs(faces - pose.face).mean(axis=1).min()) for _, pose in poses]
+            for number in np.argsort(unlike)[:CANDIDATES].tolist():
+                column, pose = poses[number]
+                likeness = aligned_likeness(pose.patch, gray, boxes[index])
+                if likeness >= ALIGNED:
+                    costs[place, column] = min(costs[place, column], 1 - likeness)
         for row, column in zip(*linear_sum_assignment(costs), strict=True):
             if costs[row, column] < APART:
                 kept[rest[row]] = free[column]
+
+
+def _pose(gray: Gray, head: Head) -> _Pose:
+    return _Pose(
+        face_signature(gray, head.box_xyxy),
+        tile_signature(gray, head.tile_xyxy),
+        face_patch(gray, head.box_xyxy),
+    )
 
 
 def cut_face(image: Image, head: Head) -> FaceCrop:
