@@ -30,9 +30,10 @@ LEAST_CONTRAST = 2.0
 PATCH_PX = 32
 AROUND = 0.35
 """Share of the face box added on each side to where a patch is looked for."""
-STRETCH = 1.25
-"""How much a face may be larger, smaller or distorted when it is aligned with a patch: the cascade's boxes of one face are
-within a fifth of each other. Without a limit anything can be aligned with a point of anything."""
+SCALED, DISTORTED = 1.35, 1.08
+"""How much larger or smaller a face may be, and how much more so one way than the other, when it is aligned with a patch.
+The cascade's boxes of one face differ by up to a third; a face that moves is not distorted. Without limits anything can be
+aligned with a point of anything."""
 
 
 def face_signature(gray: Gray, box_xyxy: Box) -> Signature:
@@ -102,12 +103,13 @@ def aligned_likeness(patch: Gray, gray: Gray, box_xyxy: Box) -> float:
     everywhere = np.full_like(around, 255)
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-3)
     try:
-        likeness, warp = cv2.findTransformECC(patch, around, warp, cv2.MOTION_AFFINE, stop, everywhere, 3)
+        likeness, found = cv2.findTransformECC(patch, around, warp, cv2.MOTION_AFFINE, stop, everywhere, 3)
     except cv2.error:
         # Nothing to align by: it did not converge, or one of the two is plain.
         return 0.0
-    stretches = np.linalg.svd(warp[:, :2], compute_uv=False)
-    return float(likeness) if stretches.min() > 1 / STRETCH and stretches.max() < STRETCH else 0.0
+    least, most = sorted(np.linalg.svd(np.asarray(found)[:, :2], compute_uv=False).tolist())
+    possible = least > 1 / SCALED and most < min(SCALED, DISTORTED * least)
+    return float(likeness) if possible else 0.0
 
 
 def _standardised(gray: Gray, box_xyxy: Box, size: tuple[int, int]) -> Signature:
