@@ -1,6 +1,6 @@
 """What changed since the last settled look, and whose faces must therefore be asked about."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -67,13 +67,14 @@ class _Pose:
 class _Occupant:
     """Who sat where when last seen. `poses`: how they looked whenever they looked new, the latest first.
 
-    `missed`: looks since then.
+    `missed`: looks since then. `name`: the student's then, None without one.
     """
 
     track: str
     tile_xyxy: Box
     poses: tuple[_Pose, ...]
     missed: int = 0
+    name: str | None = None
 
     def unlike_here(self, new: "_Occupant") -> float:
         """How different somebody seen in the same place is since, `APART` where it is another person or in another pose."""
@@ -107,7 +108,7 @@ class ChangeDetector:
         self._random = random
         self._occupants: list[_Occupant] = []
         self._newer: dict[str, str] = {}
-        self._forgotten: dict[str, tuple[_Pose, ...]] = {}
+        self._forgotten: dict[str, _Occupant] = {}
         self._tiles: tuple[Box, ...] = ()
         self._headcount = 0
 
@@ -118,7 +119,7 @@ class ChangeDetector:
         """
         wanted: Collection[str] = () if before is None else before.wanted
         if before is not None:
-            self._join(before.continues)
+            self._join(before)
         image = look.frame.image
         gray = to_gray(image)
         seen = [
@@ -147,7 +148,7 @@ class ChangeDetector:
             faces.append(SeenFace(track, head.tile_xyxy, head.box_xyxy, crop, reason == "spot", succeeds))
             occupants.append(replace(occupant, track=track) if old is None else old.seen_as(occupant))
         lost = [replace(old, missed=old.missed + 1) for old in self._occupants if old.track not in held]
-        self._forgotten |= {old.track: old.poses for old in lost if old.missed > FORGET_AFTER_LOOKS}
+        self._forgotten |= {old.track: old for old in lost if old.missed > FORGET_AFTER_LOOKS}
         lost = [old for old in lost if old.missed <= FORGET_AFTER_LOOKS]
         self._occupants = occupants + lost
         self._headcount = len(look.heads)
@@ -156,20 +157,29 @@ class ChangeDetector:
         )
         return Change("headcount" if headcount_changed else trigger, tuple(faces))
 
-    def _join(self, continues: Mapping[str, str]) -> None:
+    def _join(self, receipt: Receipt) -> None:
         """Give the newer of two tracks of one person the poses of the older, and drop that.
 
-        Nobody is matched with the forgotten, but who is said to be one of them need not be asked about pose by pose again.
+        Nobody is matched with the forgotten, but who has the name of one of them need not be asked about pose by pose again. Without
+        the name a wrong guess of the recogniser's would last: one person's pose, known as another's, is never asked about.
         """
-        by_track = {occupant.track: occupant for occupant in self._occupants}
-        for newer, older in continues.items():
+        by_track = {
+            old.track: old if old.missed else replace(old, name=receipt.names.get(old.track))
+            for old in self._occupants
+        }
+        for newer, older in receipt.continues.items():
             while older in self._newer:
                 older = self._newer[older]
             if newer not in by_track or newer == older:
                 continue
-            poses = by_track.pop(older).poses if older in by_track else self._forgotten.pop(older, ())
-            by_track[newer] = replace(by_track[newer], poses=(*by_track[newer].poses, *poses)[:POSES])
-            self._newer[older] = newer
+            old = by_track.pop(older, None)
+            if old is None and (gone := self._forgotten.get(older)) is not None:
+                name = by_track[newer].name
+                old = self._forgotten.pop(older) if name is not None and name == gone.name else None
+            if old is not None:
+                poses = by_track[newer].poses + old.poses
+                by_track[newer] = replace(by_track[newer], poses=poses[:POSES])
+                self._newer[older] = newer
         self._occupants = list(by_track.values())
 
     def _reason(self, before: str | None, headcount_changed: bool, wanted: Collection[str]) -> str:

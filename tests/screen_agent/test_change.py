@@ -33,10 +33,11 @@ class Meeting:
         rooms: tuple[int, ...] | None = None,
         wanted: frozenset[str] = frozenset(),
         continues: Mapping[str, str] | None = None,
+        names: Mapping[str, str] | None = None,
     ) -> Change:
         """A look at these members of the cast, each in their own room unless `rooms` says otherwise.
 
-        `wanted` and `continues`: what the recogniser answered to the look before.
+        `wanted`, `continues` and `names`: what the recogniser answered to the look before.
         """
         self.looks += 1
         rooms = people if rooms is None else rooms
@@ -48,7 +49,7 @@ class Meeting:
         counted = self.counter.count(image)
         assert len(counted.heads) == len(people)
         settled = Settled(Frame(image, START), START, counted.tiles, counted.heads)
-        receipt = Receipt("u", len(people), 0, 0, {}, wanted, continues or {})
+        receipt = Receipt("u", len(people), 0, 0, names or {}, wanted, continues or {})
         return self.detector.compare(settled, f"{self.looks:018d}", receipt)
 
 
@@ -145,14 +146,26 @@ def test_who_comes_back_after_somebody_else_is_asked_about_again() -> None:
     assert asked(meeting.look(0, 6, 2)) == [1]
 
 
-def test_who_is_found_to_be_somebody_forgotten_is_known_in_all_their_poses() -> None:
+@pytest.mark.parametrize(
+    ("named_before", "known"),
+    [
+        ("Ann", True),
+        ("Bob", False),  # the recogniser took one for the other
+        (None, False),  # it had not made up its mind
+    ],
+)
+def test_who_is_found_to_be_somebody_forgotten_is_known_in_all_poses_if_the_name_is_the_same(
+    named_before: str | None, known: bool
+) -> None:
     meeting = Meeting()
     before = tracks(meeting.look(0, 6, 2))
-    for _ in range(4):
+    names = {} if named_before is None else {before[1]: named_before}
+    meeting.look(0, 2, names=names)
+    for _ in range(3):
         meeting.look(0, 2)
     back = tracks(meeting.look(0, 7, 2, rooms=(0, 6, 2)))  # another cast member stands for another pose
-    again = meeting.look(0, 6, 2, continues={back[1]: before[1]})
-    assert (asked(again), tracks(again)) == ([], back)
+    again = meeting.look(0, 6, 2, continues={back[1]: before[1]}, names={back[1]: "Ann"})
+    assert (asked(again) == []) == known
 
 
 def test_poses_a_little_alike_do_not_drive_each_other_out() -> None:

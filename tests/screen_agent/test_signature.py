@@ -6,10 +6,10 @@ from demo import webcam
 from demo.cast import CAST
 from recognizer.cascade import to_gray
 from recognizer.observation import Box, Gray, Image
+from screen_agent.change import ALIGNED
 from screen_agent.detectors import HaarDetector
 from screen_agent.signature import aligned_likeness, face_patch
 
-SAME = 0.97
 WIDTH, HEIGHT = 376, 211
 
 
@@ -52,7 +52,7 @@ def test_a_face_is_found_again_moved_turned_lit_and_boxed_otherwise(
     after = changed(before, turned, scaled, right, light, quality)
     grown = round(larger * (x2 - x1) / 2)
     box = (x1 - grown, y1 - grown, x2 + grown, y2 + grown)
-    assert aligned_likeness(face_patch(before, (x1, y1, x2, y2)), after, box) >= SAME
+    assert aligned_likeness(face_patch(before, (x1, y1, x2, y2)), after, box) >= ALIGNED
 
 
 def test_nobody_else_before_the_same_wall_is_taken_for_a_face() -> None:
@@ -62,7 +62,7 @@ def test_nobody_else_before_the_same_wall_is_taken_for_a_face() -> None:
         for index, one in enumerate(faces)
         for other in faces[:index] + faces[index + 1 :]
     ]
-    assert max(alike) < SAME
+    assert max(alike) < ALIGNED
 
 
 def test_a_face_is_not_squeezed_until_it_fits() -> None:
@@ -88,4 +88,4 @@ def test_a_face_at_the_rim_of_the_frame_is_found_again() -> None:
     gray = tile(3)
     x1, y1, x2, y2 = face_of(gray)
     cut = np.ascontiguousarray(gray[y1:y2, x1:x2])
-    assert aligned_likeness(face_patch(gray, (x1, y1, x2, y2)), cut, (0, 0, x2 - x1, y2 - y1)) >= SAME
+    assert aligned_likeness(face_patch(gray, (x1, y1, x2, y2)), cut, (0, 0, x2 - x1, y2 - y1)) >= ALIGNED
