@@ -160,8 +160,9 @@ class ChangeDetector:
     def _join(self, receipt: Receipt) -> None:
         """Give the newer of two tracks of one person the poses of the older, and drop that.
 
-        Nobody is matched with the forgotten, but who has the name of one of them need not be asked about pose by pose again. Without
-        the name a wrong guess of the recogniser's would last: one person's pose, known as another's, is never asked about.
+        Nobody is matched with the forgotten, but who has the name of one of them need not be asked about pose by
+        pose again. Without the name a wrong guess of the recogniser's would last: one person's pose, known as
+        another's, is never asked about.
         """
         by_track = {
             old.track: old if old.missed else replace(old, name=receipt.names.get(old.track))
