@@ -222,13 +222,14 @@ class ChangeDetector:
         rest = [index for index in range(len(seen)) if index not in kept]
         if not rest or not poses:
             return
+        known = np.stack([pose.face for _, pose in poses], axis=1)
         costs = np.full((len(rest), len(free)), APART)
         for place, index in enumerate(rest):
             faces, _ = shifted_signatures(gray, boxes[index])
             if not len(faces):
                 faces = seen[index].poses[0].face[None]
-            unlike = [float(np.abs(faces - pose.face).mean(axis=1).min()) for _, pose in poses]
-            for number in np.argsort(unlike)[:CANDIDATES].tolist():
+            alike = (faces @ known).max(axis=0)
+            for number in np.argsort(-alike)[:CANDIDATES].tolist():
                 column, pose = poses[number]
                 likeness = aligned_likeness(pose.patch, gray, boxes[index])
                 if likeness >= ALIGNED:
