@@ -10,7 +10,9 @@ from recognizer.observation import Box, Gray
 __all__ = [
     "DIFFERENT_FACE",
     "Signature",
+    "aligned_likeness",
     "difference",
+    "face_patch",
     "face_signature",
     "shifted_signatures",
     "tile_signature",
@@ -24,6 +26,14 @@ and asks needlessly in .8 % of looks (measured on photographs shifted by up to 1
 SHIFT = 3
 LEAST_CONTRAST = 2.0
 """Grey levels: a plain box (a covered camera) has no contrast to speak of, and dividing by less would only blow up noise."""
+
+PATCH_PX = 32
+AROUND = 0.35
+"""Share of the face box added on each side to where a patch is looked for."""
+SCALED, DISTORTED = 1.35, 1.08
+"""How much larger or smaller a face may be, and how much more so one way than the other, when it is aligned with a patch.
+The cascade's boxes of one face differ by up to a third; a face that moves is not distorted. Without limits anything can be
+aligned with a point of anything."""
 
 
 def face_signature(gray: Gray, box_xyxy: Box) -> Signature:
@@ -67,6 +77,39 @@ def shifted_signatures(gray: Gray, box_xyxy: Box) -> tuple[Signature, list[Box]]
         for right in steps
     ]
     return np.asarray((windows - means) / spreads, np.float32), boxes
+
+
+def face_patch(gray: Gray, box_xyxy: Box) -> Gray:
+    """The face box as `PATCH_PX` × `PATCH_PX` grey levels, to be found again by `aligned_likeness`."""
+    x1, y1, x2, y2 = box_xyxy
+    small = cv2.resize(gray[y1:y2, x1:x2], (PATCH_PX, PATCH_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+def aligned_likeness(patch: Gray, gray: Gray, box_xyxy: Box) -> float:
+    """Correlation of a face patch with the face in a box once moved, turned and scaled onto it; 0 where it cannot be.
+
+    About .3 ms. Method: Evangelidis and Psarakis, enhanced correlation coefficient, 2008.
+    """
+    x1, y1, x2, y2 = box_xyxy
+    height, width = gray.shape
+    across, down = PATCH_PX / (x2 - x1), PATCH_PX / (y2 - y1)
+    beside, above = round(AROUND * (x2 - x1)), round(AROUND * (y2 - y1))
+    left, top = max(0, x1 - beside), max(0, y1 - above)
+    right, bottom = min(width, x2 + beside), min(height, y2 + above)
+    size = round((right - left) * across), round((bottom - top) * down)
+    around = cv2.resize(gray[top:bottom, left:right], size, interpolation=cv2.INTER_AREA)
+    warp = np.array([[1, 0, (x1 - left) * across], [0, 1, (y1 - top) * down]], np.float32)
+    everywhere = np.full_like(around, 255)
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-3)
+    try:
+        likeness, found = cv2.findTransformECC(patch, around, warp, cv2.MOTION_AFFINE, stop, everywhere, 3)
+    except cv2.error:
+        # Nothing to align by: it did not converge, or one of the two is plain.
+        return 0.0
+    least, most = sorted(np.linalg.svd(np.asarray(found)[:, :2], compute_uv=False).tolist())
+    possible = least > 1 / SCALED and most < min(SCALED, DISTORTED * least)
+    return float(likeness) if possible else 0.0
 
 
 def _standardised(gray: Gray, box_xyxy: Box, size: tuple[int, int]) -> Signature:
