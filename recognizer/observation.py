@@ -38,7 +38,8 @@ class SeenFace:
     looks different gets a new track. `tile_xyxy` and `box_xyxy` are pixels of the frame. `crop` is None when the
     agent does not ask who this is. `spot_check` marks a face that already has a name and is verified at random.
     `succeeds` is the track that was in this very place at the look before and looked different; None where there was
-    nobody or the gallery was laid out anew. `cue`: what the agent noticed of the tile's picture, `still_picture` or
+    nobody or the gallery was laid out anew. `repeats`: the face is asked about in the pose it had when it was asked about
+    before. `cue`: what the agent noticed of the tile's picture, `still_picture` or
     `loop`; None for nothing.
     """
 
@@ -49,6 +50,7 @@ class SeenFace:
     spot_check: bool = False
     succeeds: str | None = None
     cue: str | None = None
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ class Question:
 
     `person` as in `Remembered`. `continues`: the other track under which the person was seen. A spot check asks afresh, unless that is billed:
     averaged with earlier looks, another person in the tile would hide. `mirror`: the embedding of the mirror image.
+    `recalled`: the vector is that of the look before, for the agent says that the face repeats it.
     """
 
     face: SeenFace
@@ -40,6 +41,12 @@ class Question:
     before: Remembered | None = None
     continues: str | None = None
     mirror: Vector | None = None
+    recalled: bool = False
+
+    @property
+    def embedded(self) -> int:
+        """How often the network was asked."""
+        return (not self.recalled) + (self.mirror is not None)
 
     @property
     def likeness(self) -> Likeness:
@@ -114,7 +121,9 @@ def joined(
     if question.before is not None or question.face.spot_check or not score:
         return None
     likeliest = max(score, key=lambda student: score[student])
-    if score[likeliest] < LIKELY_PCT:
+    # A student who was named is found under that name: who was merely like them is somebody else.
+    named = {one.student_id for one in people if one.verdict == "named"}
+    if score[likeliest] < LIKELY_PCT or likeliest in named:
         return None
     likeness = Likeness.of(question.vector)
     cosine, _, before = max(

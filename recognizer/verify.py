@@ -20,13 +20,15 @@ from recognizer.embedding import embed
 from recognizer.engine import Answer, FaceEngine
 from recognizer.known import Judged
 from recognizer.memory import IdentityMemory, Remembered
-from recognizer.observation import Observation, Receipt
+from recognizer.observation import Observation, Receipt, SeenFace
 from recognizer.reunion import Question, found_again, is_still, joined, known_again
 
 __all__ = ["Verifier"]
 
 PAID_LOOKS = 3
 """Different looks at one person that are searched for where every search is billed; then staff are asked."""
+MIRROR_ADDS_PCT = 10.0
+"""What the mirror image adds to a similarity at most: seldom more than 7, on photographs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Verifier:
             if conclusion.question.continues is not None
         }
         receipt = self._receipt(observation, {**held, **fresh}, group)
-        embedded = sum(1 if one.question.mirror is None else 2 for one in conclusions)
+        embedded = sum(conclusion.question.embedded for conclusion in conclusions)
         return replace(receipt, searches=searches, paid=paid, continues=continues, embedded=embedded)
 
     def _group(self, session: Session, observation: Observation) -> _Class:
@@ -171,10 +173,16 @@ class Verifier:
         shown = [(face, face.crop) for face in observation.faces if face.crop is not None]
         if not shown:
             return [], []
+        unseen = iter(embed([crop for face, crop in shown if not _recalls(face, held)]))
         questions = []
-        for (face, crop), vector in zip(shown, embed([crop for _, crop in shown]), strict=True):
+        for face, crop in shown:
             known = held.get(face.track)
             person = face.track if known is None else known.person
+            if known is not None and _recalls(face, held):
+                latest = known.likeness.vectors[-1]
+                questions.append(Question(face, crop, latest, person, known, recalled=True))
+                continue
+            vector = next(unseen)
             afresh = face.spot_check and not (self._engine.bills and known and is_still(known, vector))
             questions.append(Question(face, crop, vector, person, None if afresh else known))
         if all(face.track in held and held[face.track].verdict == "named" for face, _ in shown):
@@ -207,7 +215,7 @@ class Verifier:
     def _mirrored(self, questions: list[Question]) -> list[Question]:
         """With the mirror images of faces without a name that look as they did when they were asked about before.
 
-        Where every search is billed, such a face is not searched for again.
+        Only where that may give a name. Where every search is billed, such a face is not searched for again.
         """
         if self._engine.bills:
             return questions
@@ -217,6 +225,7 @@ class Verifier:
             if question.before is not None
             and question.before.verdict not in {"named", "guest"}
             and question.before.likeness.lacks_mirror(question.vector)
+            and (question.before.similarity_pct or 0.0) >= self._policies.local.match_pct - MIRROR_ADDS_PCT
         ]
         if not again:
             return questions
@@ -306,6 +315,11 @@ class Verifier:
             elif face.verdict == "named" and face.student_id in group.names.keys() - excluded:
                 names[seen.track] = group.names[face.student_id or 0]
         return Receipt(observation.uid, observation.headcount, 0, 0, names, frozenset(wanted), guests=guests)
+
+
+def _recalls(face: SeenFace, held: Mapping[str, Remembered]) -> bool:
+    """Whether nothing new is to be seen of a face without a name: its mirror image at most."""
+    return face.repeats and face.track in held and held[face.track].verdict == "pending"
 
 
 def _without_taken(

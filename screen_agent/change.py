@@ -42,7 +42,7 @@ ALIGNED = 0.98
 the same wall, none came above .965; of pairs of one picture of one person 99.9 % did come above .98, however the
 cascade had boxed them. Photographs, that is: of a living face that comes back to a pose fewer will."""
 CANDIDATES = 2
-"""The poses most alike, which alone are aligned: in a gallery of 126 to 226 poses the right one was among them for 95 % of
+"""The poses most alike, which alone are aligned: in a gallery of 126 to 226 poses the right one was among them for 94 % of
 the faces found by nothing cheaper."""
 SAME_TILE = 0.4
 """The tile's in one place: when one leaves and another joins, everybody between may have moved by a place."""
@@ -63,6 +63,10 @@ class _Pose:
     face: Signature
     tile: Signature
     patch: Gray
+
+    def stands_for(self, new: "_Occupant") -> bool:
+        """Whether this pose is the one in which somebody was just seen."""
+        return difference(self.face, new.poses[0].face) < SAME_POSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class _Occupant:
 
     def seen_as(self, new: "_Occupant") -> "_Occupant":
         """This occupant as seen just now."""
-        unlike = [pose for pose in self.poses if difference(pose.face, new.poses[0].face) >= SAME_POSE]
+        unlike = [pose for pose in self.poses if not pose.stands_for(new)]
         return replace(new, track=self.track, poses=(*new.poses, *unlike)[:POSES])
 
 
@@ -124,14 +128,7 @@ class ChangeDetector:
             self._join(before)
         image = look.frame.image
         gray = to_gray(image)
-        seen = [
-            _Occupant(
-                "",
-                head.tile_xyxy,
-                (_pose(gray, head),),
-            )
-            for head in look.heads
-        ]
+        seen = [_Occupant("", head.tile_xyxy, (_pose(gray, head),)) for head in look.heads]
         rearranged = not same_layout(self._tiles, look.tiles)
         kept = self._match(seen, rearranged)
         self._match_aligned(kept, seen, gray, [head.box_xyxy for head in look.heads])
@@ -147,7 +144,17 @@ class ChangeDetector:
             reasons.add(reason)
             crop = None if reason == "none" else cut_face(image, head)
             succeeds = _succeeded(occupant, gone) if old is None else None
-            faces.append(SeenFace(track, head.tile_xyxy, head.box_xyxy, crop, reason == "spot", succeeds))
+            faces.append(
+                SeenFace(
+                    track,
+                    head.tile_xyxy,
+                    head.box_xyxy,
+                    crop,
+                    spot_check=reason == "spot",
+                    succeeds=succeeds,
+                    repeats=reason == "unsettled" and old is not None and old.poses[0].stands_for(occupant),
+                )
+            )
             occupants.append(replace(occupant, track=track) if old is None else old.seen_as(occupant))
         lost = [replace(old, missed=old.missed + 1) for old in self._occupants if old.track not in held]
         self._forgotten |= {old.track: old for old in lost if old.missed > FORGET_AFTER_LOOKS}

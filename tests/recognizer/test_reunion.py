@@ -94,6 +94,14 @@ def test_looks_at_somebody_not_named_yet_are_gathered_when_both_resemble_one_stu
     assert (found is not None and found.person == "old" and found.likeness.looks == 2) is together
 
 
+def test_looks_are_not_gathered_with_somebody_else_who_is_like_a_student_named_before() -> None:
+    old, student = remembered("old", "pending", None, likeliest=1), remembered("student", "named", 1)
+    lately = {"old", "student"}
+    assert joined(question(0.91), {1: 60.0}, [old], lately) is not None
+    assert joined(question(0.91), {1: 60.0}, [old, student], lately) is None
+    assert joined(question(0.91), {1: 60.0}, [old, replace(student, student_id=2)], lately) is not None
+
+
 def test_a_name_joins_what_was_known_of_the_student_under_another_track() -> None:
     old = remembered("old", "named", 1)
     named = Verdict("named", 1, 96.0, None, None)
