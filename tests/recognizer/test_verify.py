@@ -116,7 +116,7 @@ def test_a_face_is_asked_for_again_until_it_is_settled_and_then_no_more(room: Ro
         receipt = room.look(minute, *(faces if not wanted or "c" in wanted[-1] else [unasked("c")]))
         wanted.append(receipt.wanted)
     assert [len(tracks) for tracks in wanted] == [1, 1, 1, 0, 0]
-    assert room.engine.searched == 2  # the picture, then its mirror image too; a third time tells nothing new
+    assert room.engine.searched == 1  # the same picture would be answered the same
 
 
 def test_a_picture_that_is_not_sure_names_when_its_mirror_image_agrees(
@@ -127,6 +127,24 @@ def test_a_picture_that_is_not_sure_names_when_its_mirror_image_agrees(
     assert room.look(1, shown("a", ANN)).names == {}
     receipt = room.look(2, shown("a", ANN))
     assert (receipt.names, receipt.searches) == ({"a": ANN.name}, 1)
+
+
+def test_a_face_that_repeats_its_pose_is_embedded_as_its_mirror_image_once_and_no_more(
+    room: Room, cache: FaceCache, settings: Settings
+) -> None:
+    strict = settings.model_copy(update={"sure_threshold_pct": 100.0, "match_threshold_pct": 100.0})
+    room.verifier = Verifier(room.database, cache, room.engine, strict)
+    again = replace(shown("a", ANN), repeats=True)
+    receipts = [room.look(1, shown("a", ANN)), *(room.look(minute, again) for minute in (2, 3))]
+    assert [one.embedded for one in receipts] == [1, 1, 0]
+    assert [one.searches for one in receipts] == [1, 1, 0]
+    assert all(one.wanted == {"a"} for one in receipts)
+    assert room.look(4, again).wanted == frozenset()  # staff's now
+
+
+def test_the_mirror_image_of_a_face_like_nobody_is_not_embedded(room: Room) -> None:
+    room.look(1, shown("c", CID))
+    assert room.look(2, replace(shown("c", CID), repeats=True)).embedded == 0
 
 
 def test_a_known_face_costs_nothing_at_later_looks(room: Room) -> None:

@@ -203,6 +203,19 @@ def test_a_wanted_face_is_shown_again() -> None:
     assert (change.trigger, asked(change), tracks(change)) == ("unsettled", [1], tracks(first))
 
 
+def test_a_wanted_face_is_said_to_repeat_the_pose_it_was_asked_about_in() -> None:
+    face, noise = textured(1), textured(3)
+    tile, box = (0, 0, 320, 180), (120, 40, 216, 136)
+    detector = ChangeDetector(0.0, Random(1))
+    receipt, said = None, []
+    for number, shown in enumerate((face, face + 0.1 * noise, face + 0.52 * noise, face + 0.52 * noise)):
+        change = detector.compare(seen_at(picture(shown), tile, box), f"{number:018d}", receipt)
+        said.append(change.faces[0].repeats)
+        receipt = Receipt("u", 1, 0, 0, {}, frozenset(tracks(change)))
+        assert asked(change) == [0]
+    assert said == [False, True, False, True]
+
+
 def test_a_face_missed_at_one_look_is_the_same_occupant_at_the_next() -> None:
     meeting = Meeting()
     first = meeting.look(0, 1, 2)
