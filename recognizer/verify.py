@@ -15,33 +15,18 @@ from db.people import cached_faces, indexed_faces, roster_of
 from db.sessions import find_session
 from db.settings import Settings
 from db.tracks import Tracks
+from recognizer.asking import Asker, Group, seated
 from recognizer.decision import Policies, Policy, Verdict, assign, decide
-from recognizer.embedding import embed
 from recognizer.engine import Answer, FaceEngine
 from recognizer.known import Judged
 from recognizer.memory import IdentityMemory, Remembered
-from recognizer.observation import Observation, Receipt, SeenFace
-from recognizer.reunion import Question, found_again, is_still, joined, known_again
+from recognizer.observation import Observation, Receipt
+from recognizer.reunion import Question, found_again, joined
 
 __all__ = ["Verifier"]
 
 PAID_LOOKS = 3
 """Different looks at one person that are searched for where every search is billed; then staff are asked."""
-MIRROR_ADDS_PCT = 10.0
-"""What the mirror image adds to a similarity at most: seldom more than 7, on photographs."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Class:
-    """The roster of a session: names by student id, whose the roster's faces are, and what staff said of faces.
-
-    `lately`: who was seen at the look before.
-    """
-
-    names: Mapping[int, str]
-    faces: Mapping[str, CachedFace]
-    judged: Judged
-    lately: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +48,7 @@ class Verifier:
         self._engine = engine
         self._memory = IdentityMemory(cache)
         self._policies = Policies(settings)
+        self._asker = Asker(self._memory, engine, self._policies.local.match_pct)
 
     def verify(self, observation: Observation) -> Receipt:
         """Identify the faces asked about and store the look; when this returns, it is durable.
@@ -97,7 +83,7 @@ class Verifier:
         embedded = sum(conclusion.question.embedded for conclusion in conclusions)
         return replace(receipt, searches=searches, paid=paid, continues=continues, embedded=embedded)
 
-    def _group(self, session: Session, observation: Observation) -> _Class:
+    def _group(self, session: Session, observation: Observation) -> Group:
         session_id = observation.session_id
         row = find_session(session, session_id)
         students = roster_of(session, row.course_id)
@@ -113,12 +99,12 @@ class Verifier:
         lately = frozenset[str]()
         if any(face.crop is not None for face in observation.faces):
             lately = tracks_before(session, session_id, observation.taken_at)
-        return _Class({key: student.name for key, student in students.items()}, faces, judged, lately)
+        return Group({key: student.name for key, student in students.items()}, faces, judged, lately)
 
     def _conclude(
-        self, observation: Observation, held: Mapping[str, Remembered], group: _Class
+        self, observation: Observation, held: Mapping[str, Remembered], group: Group
     ) -> list[_Conclusion]:
-        questions, people = self._questions(observation, held, group)
+        questions, people = self._asker.questions(observation, held, group)
         open_ones = [question for question in questions if not self._is_settled(question)]
         conclusions = [self._again(question) for question in questions if self._is_settled(question)]
         if not open_ones:
@@ -135,7 +121,7 @@ class Verifier:
                 (again,) = self._search([one], observation, group)
                 answers[index] = replace(again, paid=again.paid + answers[index].paid)
                 scores[index] = _by_student(again, group.faces)
-        taken = _seated(observation, held)
+        taken = seated(observation, held)
         guests: dict[int, tuple[Verdict, str]] = {}
         comparable: list[dict[int, float]] = []
         for index, (question, answer) in enumerate(zip(open_ones, answers, strict=True)):
@@ -161,78 +147,9 @@ class Verifier:
             conclusions.append(_concluded(found, answer, verdict, "", score, group))
         return conclusions
 
-    def _search(self, questions: Sequence[Question], observation: Observation, group: _Class) -> list[Answer]:
+    def _search(self, questions: Sequence[Question], observation: Observation, group: Group) -> list[Answer]:
         probes = [question.probe for question in questions]
         return self._engine.search(probes, group.faces.keys(), observation.session_id)
-
-    def _questions(
-        self, observation: Observation, held: Mapping[str, Remembered], group: _Class
-    ) -> tuple[list[Question], list[Remembered]]:
-        """The faces asked about, each with what is known of the person: under the same track, in the same place
-        before, or anywhere in the session. And who else was seen before, and sits nowhere now."""
-        shown = [(face, face.crop) for face in observation.faces if face.crop is not None]
-        if not shown:
-            return [], []
-        unseen = iter(embed([crop for face, crop in shown if not _recalls(face, held)]))
-        questions = []
-        for face, crop in shown:
-            known = held.get(face.track)
-            person = face.track if known is None else known.person
-            if known is not None and _recalls(face, held):
-                latest = known.likeness.vectors[-1]
-                questions.append(Question(face, crop, latest, person, known, recalled=True))
-                continue
-            vector = next(unseen)
-            afresh = face.spot_check and not (self._engine.bills and known and is_still(known, vector))
-            questions.append(Question(face, crop, vector, person, None if afresh else known))
-        if all(face.track in held and held[face.track].verdict == "named" for face, _ in shown):
-            return questions, []
-        seated = {held[face.track].person for face in observation.faces if face.track in held}
-        absent = group.names.keys() - _seated(observation, held).keys()
-        before = [
-            held[face.succeeds] for face in observation.faces if face.succeeds in held and face.succeeds
-        ]
-        lately = self._memory.recall(observation.session_id, group.lately - seated).values()
-        away = {
-            one.person: one
-            for one in (*self._memory.recall_students(observation.session_id, absent), *lately, *before)
-            if one.person not in seated
-        }
-        named = [one for one in away.values() if one.verdict == "named"]
-        again = known_again(questions, held, named, group.lately)
-        found = {question.person for question in again}
-        ruled = group.judged.tracks.ruling
-        unnamed = [
-            one
-            for one in away.values()
-            # What staff said of somebody without a name holds for the place where they said it.
-            if one.verdict != "named" and one.person in group.lately - found and not any(ruled(one.person))
-        ]
-        again = self._mirrored(known_again(again, held, unnamed, group.lately))
-        found = {question.person for question in again}
-        return again, [one for one in away.values() if one.person not in found]
-
-    def _mirrored(self, questions: list[Question]) -> list[Question]:
-        """With the mirror images of faces without a name that look as they did when they were asked about before.
-
-        Only where that may give a name. Where every search is billed, such a face is not searched for again.
-        """
-        if self._engine.bills:
-            return questions
-        again = [
-            index
-            for index, question in enumerate(questions)
-            if question.before is not None
-            and question.before.verdict not in {"named", "guest"}
-            and question.before.likeness.lacks_mirror(question.vector)
-            and (question.before.similarity_pct or 0.0) >= self._policies.local.match_pct - MIRROR_ADDS_PCT
-        ]
-        if not again:
-            return questions
-        mirrors = embed([questions[index].crop for index in again], mirrored=True)
-        for index, mirror in zip(again, mirrors, strict=True):
-            questions[index] = replace(questions[index], mirror=mirror)
-        return questions
 
     def _is_settled(self, question: Question) -> bool:
         """Whether the memory alone answers: the same picture again, or one that it would cost too much to look up."""
@@ -303,7 +220,7 @@ class Verifier:
             margin_pct=policy.margin_pct,
         )
 
-    def _receipt(self, observation: Observation, faces: Mapping[str, Remembered], group: _Class) -> Receipt:
+    def _receipt(self, observation: Observation, faces: Mapping[str, Remembered], group: Group) -> Receipt:
         names, guests, wanted = {}, {}, set()
         for seen in observation.faces:
             face = faces.get(seen.track)
@@ -315,11 +232,6 @@ class Verifier:
             elif face.verdict == "named" and face.student_id in group.names.keys() - excluded:
                 names[seen.track] = group.names[face.student_id or 0]
         return Receipt(observation.uid, observation.headcount, 0, 0, names, frozenset(wanted), guests=guests)
-
-
-def _recalls(face: SeenFace, held: Mapping[str, Remembered]) -> bool:
-    """Whether nothing new is to be seen of a face without a name: its mirror image at most."""
-    return face.repeats and face.track in held and held[face.track].verdict == "pending"
 
 
 def _without_taken(
@@ -342,16 +254,6 @@ def _claim(verdict: Verdict, score: Mapping[int, float], policy: Policy) -> Verd
     return replace(verdict, verdict=doubtful, student_id=likely)
 
 
-def _seated(observation: Observation, held: Mapping[str, Remembered]) -> dict[int, frozenset[str]]:
-    """The students named before who are seen at this look, and under which tracks."""
-    seats: dict[int, frozenset[str]] = {}
-    for face in observation.faces:
-        one = held.get(face.track)
-        if one is not None and one.verdict == "named" and one.student_id is not None:
-            seats[one.student_id] = seats.get(one.student_id, frozenset()) | {face.track}
-    return seats
-
-
 def _confirm(before: Remembered | None, verdict: Verdict) -> Verdict:
     """Who was expected there is confirmed on weaker evidence than it takes to give a new name.
 
@@ -368,7 +270,7 @@ def _concluded(
     verdict: Verdict,
     guest: str,
     score: Mapping[int, float],
-    group: _Class,
+    group: Group,
 ) -> _Conclusion:
     likeliest = max(score, key=lambda student: score[student], default=None)
     behind = (
