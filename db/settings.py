@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         default=95.0,
         gt=0,
         le=100,
-        description="Similarity from which one look is enough; below, two looks must agree.",
+        description="Similarity from which one look is enough; below, it takes a second.",
     )
     max_looks_per_face: int = Field(
         default=4,
