@@ -66,21 +66,19 @@ class Asker:
             held[face.succeeds] for face in observation.faces if face.succeeds in held and face.succeeds
         ]
         lately = self._memory.recall(observation.session_id, group.lately - here).values()
+        students = self._memory.recall_students(observation.session_id, absent, group.names)
+        ruled = group.judged.tracks.ruling
         away = {
             one.person: one
-            for one in (*self._memory.recall_students(observation.session_id, absent), *lately, *before)
-            if one.person not in here
-        }
-        named = [one for one in away.values() if one.verdict == "named"]
-        again = known_again(questions, held, named, group.lately)
-        found = {question.person for question in again}
-        ruled = group.judged.tracks.ruling
-        unnamed = [
-            one
-            for one in away.values()
+            for one in (*students, *lately, *before)
             # What staff said of somebody without a name holds for the place where they said it.
-            if one.verdict != "named" and one.person in group.lately - found and not any(ruled(one.person))
-        ]
+            if one.person not in here and (one.verdict == "named" or not any(ruled(one.person)))
+        }
+        again = known_again(
+            questions, held, [one for one in away.values() if one.verdict == "named"], group.lately
+        )
+        found = {question.person for question in again}
+        unnamed = [one for one in away.values() if one.verdict != "named" and one.person not in found]
         again = self._mirrored(known_again(again, held, unnamed, group.lately))
         found = {question.person for question in again}
         return again, [one for one in away.values() if one.person not in found]

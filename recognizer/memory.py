@@ -55,9 +55,13 @@ class IdentityMemory:
         keys = {_key(session_id, track): track for track in tracks}
         return {keys[key]: one for key, one in self._follow(keys).items()}
 
-    def recall_students(self, session_id: int, students: Collection[int]) -> list[Remembered]:
-        """Who was last found to be each of these students, and who was last most like each without a name."""
-        keys = [_student_key(session_id, student, named) for student in students for named in (True, False)]
+    def recall_students(
+        self, session_id: int, absent: Collection[int], roster: Collection[int]
+    ) -> list[Remembered]:
+        """Who was last found to be each of the absent students, and who was last most like each of the roster's without a
+        name."""
+        keys = [_student_key(session_id, student, True) for student in absent]
+        keys += [_student_key(session_id, student, False) for student in roster]
         return list(self._follow(keys).values())
 
     def remember(self, session_id: int, people: Collection[Remembered]) -> None:

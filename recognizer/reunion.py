@@ -141,15 +141,21 @@ def joined(
 
 
 def found_again(question: Question, verdict: Verdict, people: Sequence[Remembered]) -> Question:
-    """With what is known of the student just named, where they were seen before and sit nowhere now."""
+    """With what is known of the student just named, where they were seen before and sit nowhere now.
+
+    Without a name, too, if they were likest that student by enough for a doubt: whoever sits somewhere else now is them.
+    """
     if verdict.verdict != "named":
         return question
-    known = (one for one in people if one.verdict == "named" and one.student_id == verdict.student_id)
-    one = next(known, None)
-    if one is None:
-        return question
+    known = [one for one in people if one.student_id == verdict.student_id]
+    named = next((one for one in known if one.verdict == "named"), None)
     if question.before is None:
+        one = named or next(iter(known), None)
+        if one is None:
+            return question
         return replace(question, person=one.person, before=one, continues=one.track)
-    likeness = reduce(Likeness.seen, one.likeness.vectors, question.before.likeness)
+    if named is None:
+        return question
+    likeness = reduce(Likeness.seen, named.likeness.vectors, question.before.likeness)
     before = replace(question.before, likeness=likeness)
-    return replace(question, before=before, continues=question.continues or one.track)
+    return replace(question, before=before, continues=question.continues or named.track)

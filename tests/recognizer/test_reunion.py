@@ -108,3 +108,13 @@ def test_a_name_joins_what_was_known_of_the_student_under_another_track() -> Non
     assert found_again(question(0.5), named, [old]).person == "old"
     assert found_again(question(0.5), replace(named, student_id=2), [old]).person == "new"
     assert found_again(question(0.5), replace(named, verdict="pending"), [old]).person == "new"
+
+
+def test_a_name_joins_whoever_was_likest_that_student_and_sits_nowhere_now() -> None:
+    likely, other = remembered("likely", "pending", 1), remembered("other", "pending", None, likeliest=1)
+    named = Verdict("named", 1, 96.0, None, None)
+    assert found_again(question(0.5), named, [other, likely]).continues == "likely"
+    assert found_again(question(0.5), named, [other]).person == "new"  # not enough for a doubt
+    assert found_again(question(0.5), named, [likely, remembered("old", "named", 1)]).person == "old"
+    before = replace(question(0.5), before=remembered("new", "pending", 1))  # may have been seen beside them
+    assert found_again(before, named, [likely]).continues is None

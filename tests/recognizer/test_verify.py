@@ -194,6 +194,13 @@ def test_who_has_no_name_is_the_same_person_when_the_gallery_is_laid_out_anew(ro
     assert room.look(6, unasked("c2"), shown("c3", CID, 41)).continues == {}  # two at one look are two
 
 
+def test_who_has_no_name_and_comes_back_is_still_one_person(room: Room) -> None:
+    room.looks(range(1, 5), moving("a", ANN), moving("c", CID))
+    room.looks(range(5, 8), moving("a", ANN))
+    assert room.look(8, unasked("a"), shown("c2", CID, 40)).continues == {"c2": "c"}
+    assert [review.kind for review in room.report().reviews] == ["unknown_face"]
+
+
 def test_an_engine_that_bills_is_not_asked_about_somebody_known(room: Room) -> None:
     room.looks(range(1, 3), moving("a", ANN))
     searched = room.engine.searched
