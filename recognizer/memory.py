@@ -18,7 +18,7 @@ class Remembered:
     `person`: the track under which they were seen first; the ledger knows them by it. `verdict` and the similarities as in
     `recognizer.decision.Verdict`, with the face, the engine and the model behind them. `guest`: a guest's name.
     `likeliest_id`: the student most alike, be it too little. `asked`: looks at which the question was put. `template`:
-    the engine's.
+    the engine's. `threshold_pct`: what a name took.
     """
 
     track: str
@@ -35,6 +35,7 @@ class Remembered:
     asked: int
     likeness: Likeness
     template: bytes | None
+    threshold_pct: float
     guest: str = ""
 
 

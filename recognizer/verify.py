@@ -124,6 +124,7 @@ class Verifier:
         taken = seated(observation, held)
         guests: dict[int, tuple[Verdict, str]] = {}
         comparable: list[dict[int, float]] = []
+        sought: list[int] = []
         for index, (question, answer) in enumerate(zip(open_ones, answers, strict=True)):
             policy = self._policies.of(answer.engine)
             allowed = group.judged.allowed(question.person, question.likeness, scores[index], policy)
@@ -133,18 +134,21 @@ class Verifier:
             scores[index] = {} if guest is not None else allowed
             elsewhere = _without_taken(scores[index], taken, question, policy)
             comparable.append(self._policies.comparable(elsewhere, answer.engine))
+            sought.append(
+                len(group.names) - sum(tracks != {question.face.track} for tracks in taken.values())
+            )
         for index, chosen in enumerate(assign(comparable, self._policies.local.weak_pct)):
             question, answer, score = open_ones[index], answers[index], scores[index]
+            policy = self._policies.of(answer.engine).among(sought[index])
             if index in guests:
-                conclusions.append(_concluded(question, answer, *guests[index], {}, group))
+                conclusions.append(_concluded(question, answer, *guests[index], {}, group, policy))
                 continue
-            policy = self._policies.of(answer.engine)
             verdict = decide(score, chosen, question.likeness.views, question.asked, policy)
             expected = question.face.track if question.face.spot_check else question.face.succeeds
             verdict = _confirm(held.get(expected or "") or question.before, verdict)
             found = found_again(question, verdict, people)
             verdict = _claim(verdict, score, policy)
-            conclusions.append(_concluded(found, answer, verdict, "", score, group))
+            conclusions.append(_concluded(found, answer, verdict, "", score, group, policy))
         return conclusions
 
     def _search(self, questions: Sequence[Question], observation: Observation, group: Group) -> list[Answer]:
@@ -213,7 +217,7 @@ class Verifier:
             similarity_pct=person.similarity_pct,
             runner_up_id=person.runner_up_id,
             runner_up_pct=person.runner_up_pct,
-            threshold_pct=policy.match_pct,
+            threshold_pct=person.threshold_pct,
             looks=person.likeness.looks,
             engine=person.engine,
             model=person.model,
@@ -271,6 +275,7 @@ def _concluded(
     guest: str,
     score: Mapping[int, float],
     group: Group,
+    policy: Policy,
 ) -> _Conclusion:
     likeliest = max(score, key=lambda student: score[student], default=None)
     behind = (
@@ -293,6 +298,7 @@ def _concluded(
         asked=question.asked,
         likeness=question.likeness,
         template=answer.template,
+        threshold_pct=policy.match_pct,
         guest=guest,
     )
     return _Conclusion(question, person, searched=True, paid=answer.paid)

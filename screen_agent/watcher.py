@@ -20,7 +20,7 @@ __all__ = ["LookReport", "Watcher"]
 
 BURST = 3
 BURST_GAP = timedelta(seconds=0.4)
-SPOT_CHECK = 0.004
+SPOT_CHECK = 0.003
 
 
 @dataclass(frozen=True, slots=True)

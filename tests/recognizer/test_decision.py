@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from recognizer.decision import Policy, assign, decide
@@ -22,6 +24,14 @@ def test_a_resemblance_becomes_a_name_only_when_it_is_clear(
 ) -> None:
     decided = decide(scores, 1, looks, looks, POLICY)
     assert (decided.verdict, decided.student_id) == (verdict, student)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "match_pct"), [(28, 90), (14, 89), (7, 88), (56, 91), (1, 87), (0, 87), (10_000, 93)]
+)
+def test_the_fewer_could_be_meant_the_less_likeness_it_takes(candidates: int, match_pct: float) -> None:
+    assert replace(POLICY, halving_pct=1.0).among(candidates).match_pct == pytest.approx(match_pct)
+    assert POLICY.among(candidates) == POLICY  # of an engine of which that is not known
 
 
 @pytest.mark.parametrize(("looks", "verdict"), [(1, "pending"), (4, "unknown")])

@@ -38,6 +38,7 @@ def remembered(track: str, verdict: str, student: int | None, likeliest: int | N
         asked=1,
         likeness=Likeness.of(at_cosine(1.0)),
         template=None,
+        threshold_pct=91.0,
     )
 
 

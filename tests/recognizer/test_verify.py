@@ -132,7 +132,7 @@ def test_a_picture_that_is_not_sure_names_when_its_mirror_image_agrees(
 def test_a_face_that_repeats_its_pose_is_embedded_as_its_mirror_image_once_and_no_more(
     room: Room, cache: FaceCache, settings: Settings
 ) -> None:
-    strict = settings.model_copy(update={"sure_threshold_pct": 100.0, "match_threshold_pct": 100.0})
+    strict = settings.model_copy(update={"match_margin_pct": 100.0})
     room.verifier = Verifier(room.database, cache, room.engine, strict)
     again = replace(shown("a", ANN), repeats=True)
     receipts = [room.look(1, shown("a", ANN)), *(room.look(minute, again) for minute in (2, 3))]
@@ -229,7 +229,7 @@ def test_a_search_that_is_repeated_with_what_was_seen_before_is_paid_for_twice(
     room: Room, tmp_path: Path, cache: FaceCache, settings: Settings
 ) -> None:
     engine = ChargingEngine(tmp_path / "vectors")
-    strict = settings.model_copy(update={"match_threshold_pct": 100.0, "sure_threshold_pct": 100.0})
+    strict = settings.model_copy(update={"match_margin_pct": 100.0})
     room.verifier = Verifier(room.database, cache, engine, strict)
     assert room.look(1, blurred(shown("a", ANN))).paid == 1
     receipt = room.look(2, shown("a2", ANN))
