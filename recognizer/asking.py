@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from db.face_cache import CachedFace
+from recognizer.decision import Policies
 from recognizer.embedding import embed
 from recognizer.engine import FaceEngine
 from recognizer.known import Judged
@@ -31,12 +32,12 @@ class Group:
 
 
 class Asker:
-    """Makes questions of observations. `engine`: who will be asked. `match_pct`: what a name takes."""
+    """Makes questions of observations. `engine`: who will be asked. `policies`: what a name takes."""
 
-    def __init__(self, memory: IdentityMemory, engine: FaceEngine, match_pct: float) -> None:
+    def __init__(self, memory: IdentityMemory, engine: FaceEngine, policies: Policies) -> None:
         self._memory = memory
         self._engine = engine
-        self._match_pct = match_pct
+        self._policies = policies
 
     def questions(
         self, observation: Observation, held: Mapping[str, Remembered], group: Group
@@ -90,20 +91,28 @@ class Asker:
         """
         if self._engine.bills:
             return questions
-        again = [
-            index
-            for index, question in enumerate(questions)
-            if question.before is not None
-            and question.before.verdict not in {"named", "guest"}
-            and question.before.likeness.lacks_mirror(question.vector)
-            and (question.before.similarity_pct or 0.0) >= self._match_pct - MIRROR_ADDS_PCT
-        ]
-        if not again:
-            return questions
-        mirrors = embed([questions[index].crop for index in again], mirrored=True)
-        for index, mirror in zip(again, mirrors, strict=True):
-            questions[index] = replace(questions[index], mirror=mirror)
+        places = [place for place, question in enumerate(questions) if self._may_gain(question)]
+        mirrors = embed([questions[place].crop for place in places], mirrored=True) if places else ()
+        for place, mirror in zip(places, mirrors, strict=True):
+            question = questions[place]
+            assert question.before is not None
+            # Which look a recalled one repeats, its mirror image tells.
+            vector = question.before.likeness.nearest(mirror) if question.recalled else question.vector
+            if question.before.likeness.lacks_mirror(vector):
+                questions[place] = replace(question, vector=vector, mirror=mirror)
         return questions
+
+    def _may_gain(self, question: Question) -> bool:
+        """Whether the mirror image is new, and may be what a name lacks."""
+        before = question.before
+        if before is None or before.verdict in {"named", "guest"} or before.similarity_pct is None:
+            return False
+        policy = self._policies.of(before.engine)
+        if not policy.mirrors or before.similarity_pct < policy.match_pct - MIRROR_ADDS_PCT:
+            return False
+        if question.recalled:
+            return not before.likeness.mirrored.all()
+        return before.likeness.lacks_mirror(question.vector)
 
 
 def seated(observation: Observation, held: Mapping[str, Remembered]) -> dict[int, frozenset[str]]:

@@ -25,7 +25,8 @@ MOST_PCT = 3.0
 class Policy:
     """The thresholds, in percent of similarity; see `db.settings` for their meaning.
 
-    `halving_pct`: how much higher a similarity half as many wrong people reach; 0 where that is not known.
+    `halving_pct`: how much higher a similarity half as many wrong people reach; 0 where that is not known. `mirrors`: whether
+    the engine sees the mirror images, so that they count as views.
     """
 
     match_pct: float
@@ -34,6 +35,7 @@ class Policy:
     sure_pct: float
     max_looks: int
     halving_pct: float = 0.0
+    mirrors: bool = False
 
     def among(self, candidates: int) -> "Policy":
         """For a face that may be one of so many students, `match_pct` being meant for a class of 28.
@@ -56,10 +58,12 @@ class Policies:
             sure_pct=settings.sure_threshold_pct,
             max_looks=settings.max_looks_per_face,
             halving_pct=HALVING_PCT,
+            mirrors=True,
         )
         self._rekognition = replace(
             self.local,
             halving_pct=0.0,
+            mirrors=False,
             match_pct=settings.rekognition_match_threshold_pct,
             weak_pct=settings.rekognition_weak_threshold_pct,
             sure_pct=settings.rekognition_sure_threshold_pct,

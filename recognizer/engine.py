@@ -16,12 +16,14 @@ class Probe:
 
     `likeness`: what the face network here saw of the same person over all looks, this one included; None: it was not
     asked. `template`: what this engine answered for the person's earlier looks, None at the first one. An engine that
-    can, averages it with the new look.
+    can, averages it with the new look. `repeated`: this very picture was searched for before, and only its mirror image is
+    new to the likeness.
     """
 
     crop: FaceCrop
     likeness: Likeness | None = None
     template: bytes | None = None
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Judged:
         found = [(_alike(likeness, face), face.name) for face in self.faces if face.student_id is None]
         alike, name = max(found, default=(0.0, ""))
         clear = alike >= self.policy.match_pct and alike - max(scores.values(), default=0.0) > 0
-        if clear and (likeness.looks >= 2 or alike >= self.policy.sure_pct):
+        if clear and (likeness.views >= 2 or alike >= self.policy.sure_pct):
             return Verdict("guest", None, alike, None, None), name
         return None
 

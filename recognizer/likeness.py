@@ -65,14 +65,14 @@ class Likeness:
 
     def lacks_mirror(self, vector: Vector) -> bool:
         """Whether this picture is among the looks, without its mirror image."""
-        return self.has_seen(vector) and not self.mirrored[self._nearest(vector)]
+        return self.has_seen(vector) and not self.mirrored[self._place(vector)]
 
     def with_mirror(self, vector: Vector, mirror: Vector) -> "Likeness":
         """With the mirror image of one of the looks. `vector`: that look; `mirror`: its mirror image, an embedding too."""
         vectors, mirrored = self.vectors.copy(), self.mirrored.copy()
-        nearest = self._nearest(vector)
-        vectors[nearest] = unit(vectors[nearest] + unit(mirror))
-        mirrored[nearest] = True
+        place = self._place(vector)
+        vectors[place] = unit(vectors[place] + unit(mirror))
+        mirrored[place] = True
         return Likeness(vectors, mirrored)
 
     def to_bytes(self) -> bytes:
@@ -89,5 +89,9 @@ class Likeness:
         rows = numbers.reshape(-1, ROW)
         return cls(rows[:, :DIMENSIONS], rows[:, DIMENSIONS] > 0)
 
-    def _nearest(self, vector: Vector) -> int:
+    def nearest(self, vector: Vector) -> Vector:
+        """The look most like this one: float32 of shape (128,)."""
+        return np.asarray(self.vectors[self._place(vector)])
+
+    def _place(self, vector: Vector) -> int:
         return int((self.vectors @ unit(vector)).argmax())

@@ -88,12 +88,16 @@ class IdentityMemory:
         return {key: _remembered(held) for key, held in ends.items() if held is not None}
 
 
+FORMAT = 2
+"""Of what is kept: what another version of Gridroll wrote is not found, and expires."""
+
+
 def _key(session_id: int, track: str) -> str:
-    return f"{session_id}:{track}"
+    return f"{FORMAT}:{session_id}:{track}"
 
 
 def _student_key(session_id: int, student_id: int, named: bool) -> str:
-    return f"{session_id}:{'is' if named else 'like'}={student_id}"
+    return f"{FORMAT}:{session_id}:{'is' if named else 'like'}={student_id}"
 
 
 def _document(one: Remembered) -> dict[str, Any]:

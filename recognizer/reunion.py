@@ -59,7 +59,11 @@ class Question:
 
     @property
     def probe(self) -> Probe:
-        return Probe(self.crop, self.likeness, None if self.before is None else self.before.template)
+        if self.before is None:
+            return Probe(self.crop, self.likeness)
+        return Probe(
+            self.crop, self.likeness, self.before.template, self.before.likeness.has_seen(self.vector)
+        )
 
     @property
     def adds_nothing(self) -> bool:
@@ -125,32 +129,28 @@ def joined(
     named = {one.student_id for one in people if one.verdict == "named"}
     if score[likeliest] < LIKELY_PCT or likeliest in named:
         return None
-    likeness = Likeness.of(question.vector)
-    cosine, _, before = max(
-        (
-            (one.likeness.resembles(likeness), one.person, one)
-            for one in people
-            if one.verdict != "named" and one.likeliest_id == likeliest
-        ),
-        default=(0.0, "", None),
-        key=lambda found: found[:2],
-    )
-    if before is None or cosine < (ALIKE if before.person in lately else RETURNED):
+    unnamed = [one for one in people if one.verdict != "named" and one.likeliest_id == likeliest]
+    alike = [one for one in unnamed if _gathers(one, question, lately)]
+    if not alike:
         return None
+    likeness = Likeness.of(question.vector)
+    before = max(alike, key=lambda one: (one.likeness.resembles(likeness), one.person))
     return replace(question, person=before.person, before=before, continues=before.track)
 
 
-def found_again(question: Question, verdict: Verdict, people: Sequence[Remembered]) -> Question:
+def found_again(
+    question: Question, verdict: Verdict, people: Sequence[Remembered], lately: Collection[str]
+) -> Question:
     """With what is known of the student just named, where they were seen before and sit nowhere now.
 
-    Without a name, too, if they were likest that student by enough for a doubt: whoever sits somewhere else now is them.
+    Without a name, too, if they were likest that student by enough for a doubt, and are alike. `lately` as above.
     """
     if verdict.verdict != "named":
         return question
     known = [one for one in people if one.student_id == verdict.student_id]
     named = next((one for one in known if one.verdict == "named"), None)
     if question.before is None:
-        one = named or next(iter(known), None)
+        one = named or next((one for one in known if _gathers(one, question, lately)), None)
         if one is None:
             return question
         return replace(question, person=one.person, before=one, continues=one.track)
@@ -159,3 +159,9 @@ def found_again(question: Question, verdict: Verdict, people: Sequence[Remembere
     likeness = reduce(Likeness.seen, named.likeness.vectors, question.before.likeness)
     before = replace(question.before, likeness=likeness)
     return replace(question, before=before, continues=question.continues or named.track)
+
+
+def _gathers(one: Remembered, question: Question, lately: Collection[str]) -> bool:
+    """Whether somebody without a name is alike enough, given that both resemble one student most."""
+    enough = ALIKE if one.person in lately else RETURNED
+    return one.likeness.resembles(Likeness.of(question.vector)) >= enough

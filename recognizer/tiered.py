@@ -54,13 +54,13 @@ class _Case:
     @property
     def dossier(self) -> Dossier:
         template = self.before.local if self.local is None else self.local.template
-        return replace(self.before, looks=self.before.looks + 1, local=template)
+        return replace(self.before, looks=self.before.looks + (not self.probe.repeated), local=template)
 
     @property
-    def looks(self) -> int:
-        """Different looks that are averaged in the local answer."""
+    def views(self) -> int:
+        """Different pictures that are averaged in the local answer, mirror images included."""
         likeness = self.probe.likeness
-        return self.before.looks + 1 if likeness is None else likeness.looks
+        return self.before.looks + 1 if likeness is None else likeness.views
 
     @property
     def best_pct(self) -> float:
@@ -177,6 +177,7 @@ class TieredEngine:
             (place, case.local)
             for place, case in enumerate(cases)
             if case.local is not None
+            and not case.probe.repeated  # its answer would be the same
             and case.dossier.looks >= doubt.after_looks
             and case.before.asked < doubt.asked_per_face
             and case.best_pct >= doubt.plausible_pct
@@ -191,19 +192,19 @@ class TieredEngine:
         for place, answer in likely:
             scores = _by_student(answer, owner)
             best = max(scores, key=lambda student: scores[student], default=None)
-            if best is None or self._clear(scores, cases[place].looks):
+            if best is None or self._clear(scores, cases[place].views):
                 continue
             if among is None or best in enrolled:
                 worth.append(place)
         return sorted(worth, key=lambda place: -cases[place].best_pct)
 
-    def _clear(self, scores: Mapping[str, float], looks: int) -> bool:
+    def _clear(self, scores: Mapping[str, float], views: int) -> bool:
         first, second = (*sorted(scores.values(), reverse=True), 0.0)[:2]
         doubt = self._doubt
         return (
             first >= doubt.match_pct
             and first - second >= doubt.margin_pct
-            and (looks > 1 or first >= doubt.sure_pct)
+            and (views > 1 or first >= doubt.sure_pct)
         )
 
     def _ask(

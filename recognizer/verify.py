@@ -48,7 +48,7 @@ class Verifier:
         self._engine = engine
         self._memory = IdentityMemory(cache)
         self._policies = Policies(settings)
-        self._asker = Asker(self._memory, engine, self._policies.local.match_pct)
+        self._asker = Asker(self._memory, engine, self._policies)
 
     def verify(self, observation: Observation) -> Receipt:
         """Identify the faces asked about and store the look; when this returns, it is durable.
@@ -143,10 +143,11 @@ class Verifier:
             if index in guests:
                 conclusions.append(_concluded(question, answer, *guests[index], {}, group, policy))
                 continue
-            verdict = decide(score, chosen, question.likeness.views, question.asked, policy)
+            views = question.likeness.views if policy.mirrors else question.likeness.looks
+            verdict = decide(score, chosen, views, question.asked, policy)
             expected = question.face.track if question.face.spot_check else question.face.succeeds
             verdict = _confirm(held.get(expected or "") or question.before, verdict)
-            found = found_again(question, verdict, people)
+            found = found_again(question, verdict, people, group.lately)
             verdict = _claim(verdict, score, policy)
             conclusions.append(_concluded(found, answer, verdict, "", score, group, policy))
         return conclusions

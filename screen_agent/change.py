@@ -28,7 +28,7 @@ __all__ = ["Change", "ChangeDetector"]
 SAME_PLACE = 0.5
 MARGIN = 0.6
 """Share of the face box added on each side of a crop: dlib's alignment needs .25, people want to see the head."""
-FORGET_AFTER_LOOKS = 2
+FORGET_AFTER_LOOKS, FORGOTTEN = 2, 200
 APART = 10.0
 POSES = 16
 SAME_POSE = 0.25
@@ -73,7 +73,7 @@ class _Pose:
 class _Occupant:
     """Who sat where when last seen. `poses`: how they looked whenever they looked new, the latest first.
 
-    `missed`: looks since then. `name`: the student's then, None without one.
+    `missed`: looks since then. `name`: the student's then, None without one. `asked`: the pose last asked about.
     """
 
     track: str
@@ -81,6 +81,7 @@ class _Occupant:
     poses: tuple[_Pose, ...]
     missed: int = 0
     name: str | None = None
+    asked: _Pose | None = None
 
     def unlike_here(self, new: "_Occupant") -> float:
         """How different somebody seen in the same place is since, `APART` where it is another person or in another pose."""
@@ -93,7 +94,7 @@ class _Occupant:
     def seen_as(self, new: "_Occupant") -> "_Occupant":
         """This occupant as seen just now."""
         unlike = [pose for pose in self.poses if not pose.stands_for(new)]
-        return replace(new, track=self.track, poses=(*new.poses, *unlike)[:POSES])
+        return replace(new, track=self.track, poses=(*new.poses, *unlike)[:POSES], asked=self.asked)
 
 
 def _unlike(pose: _Pose, new: _Occupant, face_limit: float, tile_limit: float) -> float:
@@ -144,6 +145,8 @@ class ChangeDetector:
             reasons.add(reason)
             crop = None if reason == "none" else cut_face(image, head)
             succeeds = _succeeded(occupant, gone) if old is None else None
+            before_asked = None if old is None else old.asked
+            repeats = before_asked is not None and before_asked.stands_for(occupant)
             faces.append(
                 SeenFace(
                     track,
@@ -152,12 +155,14 @@ class ChangeDetector:
                     crop,
                     spot_check=reason == "spot",
                     succeeds=succeeds,
-                    repeats=reason == "unsettled" and old is not None and old.poses[0].stands_for(occupant),
+                    repeats=reason == "unsettled" and repeats,
                 )
             )
-            occupants.append(replace(occupant, track=track) if old is None else old.seen_as(occupant))
+            now = replace(occupant, track=track) if old is None else old.seen_as(occupant)
+            occupants.append(now if crop is None else replace(now, asked=occupant.poses[0]))
         lost = [replace(old, missed=old.missed + 1) for old in self._occupants if old.track not in held]
-        self._forgotten |= {old.track: old for old in lost if old.missed > FORGET_AFTER_LOOKS}
+        gone_for_good = {old.track: old for old in lost if old.missed > FORGET_AFTER_LOOKS and old.name}
+        self._forgotten = dict([*self._forgotten.items(), *gone_for_good.items()][-FORGOTTEN:])
         lost = [old for old in lost if old.missed <= FORGET_AFTER_LOOKS]
         self._occupants = occupants + lost
         self._headcount = len(look.heads)

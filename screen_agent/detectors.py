@@ -111,20 +111,21 @@ class _Cascades:
         return sorted(self._front.find(gray, 2, LOOSE_FACE_PX))
 
 
+_ONE_AT_A_TIME = Lock()
+"""dlib's detector, of which a process has one, keeps the picture it searches."""
+
+
 class HogDetector:
     """dlib's frontal-face detector (Dalal and Triggs 2005; King 2009): slower, for those who prefer it.
 
     It sees faces from about 80 pixels on; tiles are enlarged so that theirs are.
     """
 
-    def __init__(self) -> None:
-        self._one_at_a_time = Lock()  # dlib's detector keeps the picture it searches
-
     def in_tile(self, tile: Gray, near: Box | None = None) -> Box | None:
         del near
         scale = max(1.0, 80 / (MIN_FACE * tile.shape[0]))
         larger = cv2.resize(tile, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        with self._one_at_a_time:
+        with _ONE_AT_A_TIME:
             found, scores, _ = _hog().run(np.asarray(larger, np.uint8), 0, 0.0)
         ranked = sorted(zip(scores, map(_corners, found), strict=True), key=lambda pair: -pair[0])
         height, width = tile.shape
@@ -136,9 +137,11 @@ class HogDetector:
 
     def anywhere(self, gray: Gray) -> list[Box]:
         height, width = gray.shape
+        with _ONE_AT_A_TIME:
+            found = _hog()(gray, 0)
         return sorted(
             (max(0, x1), max(0, y1), min(width, x2), min(height, y2))
-            for x1, y1, x2, y2 in map(_corners, _hog()(gray, 0))
+            for x1, y1, x2, y2 in map(_corners, found)
         )
 
 

@@ -137,8 +137,11 @@ def _aligned(region: Box, before: Cells, image: Image) -> Box:
 def _cells(image: Image, box: Box) -> Cells:
     """Mean grey levels of a grid of cells, float32 of shape (64,): compression moves them little, people much."""
     x1, y1, x2, y2 = box
-    region = to_gray(image[y1:y2, x1:x2]).astype(np.float32)
-    return np.asarray(_shares(y2 - y1) @ region @ _shares(x2 - x1).T, np.float32).ravel()
+    # A frame may be smaller than the one before: what lies outside of it is left out, but for a pixel.
+    top, left = min(max(y1, 0), image.shape[0] - 1), min(max(x1, 0), image.shape[1] - 1)
+    region = to_gray(image[top : max(y2, top + 1), left : max(x2, left + 1)]).astype(np.float32)
+    height, width = region.shape
+    return np.asarray(_shares(height) @ region @ _shares(width).T, np.float32).ravel()
 
 
 @lru_cache(maxsize=1024)

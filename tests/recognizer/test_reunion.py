@@ -106,16 +106,20 @@ def test_looks_are_not_gathered_with_somebody_else_who_is_like_a_student_named_b
 def test_a_name_joins_what_was_known_of_the_student_under_another_track() -> None:
     old = remembered("old", "named", 1)
     named = Verdict("named", 1, 96.0, None, None)
-    assert found_again(question(0.5), named, [old]).person == "old"
-    assert found_again(question(0.5), replace(named, student_id=2), [old]).person == "new"
-    assert found_again(question(0.5), replace(named, verdict="pending"), [old]).person == "new"
+    assert found_again(question(0.5), named, [old], ()).person == "old"
+    assert found_again(question(0.5), replace(named, student_id=2), [old], ()).person == "new"
+    assert found_again(question(0.5), replace(named, verdict="pending"), [old], ()).person == "new"
 
 
 def test_a_name_joins_whoever_was_likest_that_student_and_sits_nowhere_now() -> None:
     likely, other = remembered("likely", "pending", 1), remembered("other", "pending", None, likeliest=1)
     named = Verdict("named", 1, 96.0, None, None)
-    assert found_again(question(0.5), named, [other, likely]).continues == "likely"
-    assert found_again(question(0.5), named, [other]).person == "new"  # not enough for a doubt
-    assert found_again(question(0.5), named, [likely, remembered("old", "named", 1)]).person == "old"
-    before = replace(question(0.5), before=remembered("new", "pending", 1))  # may have been seen beside them
-    assert found_again(before, named, [likely]).continues is None
+    lately = {"likely", "other"}
+    assert found_again(question(0.91), named, [other, likely], lately).continues == "likely"
+    assert found_again(question(0.89), named, [likely], lately).person == "new"  # a lookalike who left
+    assert found_again(question(0.91), named, [likely], ()).person == "new"  # long ago, that is not enough
+    assert found_again(question(0.96), named, [likely], ()).person == "likely"
+    assert found_again(question(0.91), named, [other], lately).person == "new"  # not enough for a doubt
+    assert found_again(question(0.91), named, [likely, remembered("old", "named", 1)], lately).person == "old"
+    before = replace(question(0.91), before=remembered("new", "pending", 1))  # may have been seen beside them
+    assert found_again(before, named, [likely], lately).continues is None

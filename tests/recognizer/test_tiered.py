@@ -161,6 +161,17 @@ def test_a_face_that_stays_doubtful_is_asked_about_from_the_third_look_on_and_tw
     assert pair.remote.searches == 2
 
 
+def test_a_picture_that_is_repeated_is_neither_paid_for_again_nor_another_look(pair: Pair) -> None:
+    _, second, third = pair.looks(ANN, 3)
+    assert third.paid == 1
+    repeated = Probe(crop_of(ANN, 300, 2), template=third.template, repeated=True)
+    (again,) = pair.engine.search([repeated], pair.everybody, 7)
+    assert (again.engine, again.paid) == ("local", 0)
+    early = Probe(crop_of(ANN, 300, 1), template=second.template, repeated=True)
+    (still_two,) = pair.engine.search([early], pair.everybody, 7)
+    assert Dossier.from_bytes(still_two.template).looks == 2
+
+
 def test_the_candidates_are_those_of_the_engine_that_answers(pair: Pair) -> None:
     best = [answer.candidates[0].face_id for answer in pair.looks(ANN, 3)]
     theirs = {face.face_id: face.engine for face in pair.faces}
@@ -375,7 +386,7 @@ def at_minute(person: Person, minute: int) -> FaceCrop:
 def test_what_the_ledger_says_was_paid_is_what_the_provider_billed(
     tmp_path: Path, sqlite_database: Database, cache: FaceCache, settings: Settings
 ) -> None:
-    settings = settings.model_copy(update={"match_threshold_pct": 99.9})  # so that nobody is ever named
+    settings = settings.model_copy(update={"match_margin_pct": 100.0})  # so that nobody is ever named
     lesson = Lesson(tmp_path, sqlite_database, cache, settings, Budget("USD", Decimal(1), Decimal(1)))
     lesson.looks(4)
     costs = lesson.costs()
@@ -394,7 +405,7 @@ def test_when_the_budget_is_spent_doubt_becomes_a_review_and_the_account_says_so
     settings: Settings,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    settings = settings.model_copy(update={"match_threshold_pct": 99.9})
+    settings = settings.model_copy(update={"match_margin_pct": 100.0})
     lesson = Lesson(tmp_path, sqlite_database, cache, settings, Budget("USD", PRICE, None))
     lesson.looks(4)
     costs = lesson.costs()

@@ -19,6 +19,7 @@ from demo.cast import Person, portrait
 from recognizer.engine import Answer, Probe
 from recognizer.enrolment import Enrolment
 from recognizer.local import LocalEngine
+from recognizer.memory import IdentityMemory
 from recognizer.observation import FaceCrop, Observation, Receipt, SeenFace
 from recognizer.verify import Verifier
 from tests.conftest import START
@@ -140,6 +141,19 @@ def test_a_face_that_repeats_its_pose_is_embedded_as_its_mirror_image_once_and_n
     assert [one.searches for one in receipts] == [1, 1, 0]
     assert all(one.wanted == {"a"} for one in receipts)
     assert room.look(4, again).wanted == frozenset()  # staff's now
+
+
+def test_the_mirror_image_is_averaged_with_the_look_that_is_repeated(
+    room: Room, cache: FaceCache, settings: Settings
+) -> None:
+    never = settings.model_copy(update={"match_margin_pct": 100.0})
+    room.verifier = Verifier(room.database, cache, room.engine, never)
+    first, second = shown("a", ANN), blurred(shown("a", ANN))
+    for minute, face in enumerate((first, second, first), 1):
+        room.look(minute, face)
+    room.look(4, replace(first, repeats=True))
+    (held,) = IdentityMemory(cache).recall(room.session_id, {"a"}).values()
+    assert held.likeness.mirrored.tolist() == [True, False]
 
 
 def test_the_mirror_image_of_a_face_like_nobody_is_not_embedded(room: Room) -> None:

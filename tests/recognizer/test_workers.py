@@ -36,6 +36,11 @@ def test_what_the_work_raises_reaches_who_asked() -> None:
         side_by_side(lambda item: 1 // item, [1, 0, 2])
 
 
+def test_work_may_itself_be_shared() -> None:
+    nested = side_by_side(lambda _: side_by_side(str, range(3)), range(2 * WORKERS))
+    assert nested == [["0", "1", "2"]] * 2 * WORKERS
+
+
 def test_a_forked_process_has_workers_of_its_own() -> None:
     program = (
         "import os, threading\n"

@@ -216,6 +216,18 @@ def test_a_wanted_face_is_said_to_repeat_the_pose_it_was_asked_about_in() -> Non
     assert said == [False, True, False, True]
 
 
+def test_a_pose_that_nobody_was_asked_about_is_no_repeated_one() -> None:
+    face, alike = textured(1), textured(1) + 0.52 * textured(3)
+    tile, box = (0, 0, 320, 180), (120, 40, 216, 136)
+    detector = ChangeDetector(0.0, Random(1))
+    first = detector.compare(seen_at(picture(face), tile, box), "0" * 18, None)
+    wanted = Receipt("u", 1, 0, 0, {}, frozenset(tracks(first)))
+    nobody = Receipt("u", 1, 0, 0)  # as after a look at which the face was missed
+    assert asked(detector.compare(seen_at(picture(alike), tile, box), "1" * 18, nobody)) == []
+    again = detector.compare(seen_at(picture(alike), tile, box), "2" * 18, wanted)
+    assert (asked(again), again.faces[0].repeats) == ([0], False)
+
+
 def test_a_face_missed_at_one_look_is_the_same_occupant_at_the_next() -> None:
     meeting = Meeting()
     first = meeting.look(0, 1, 2)

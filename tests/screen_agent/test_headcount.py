@@ -134,6 +134,9 @@ def test_a_detector_tells_several_threads_at_once_what_it_tells_one(detector: He
     alone = [detector.in_tile(tile) for tile in tiles]
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(detector.in_tile, tiles * 3)) == alone * 3
+        others = [type(detector)() for _ in range(6)]
+        found = pool.map(lambda place: others[place % 6].in_tile(tiles[place % 9]), range(54))
+        assert list(found) == [alone[place % 9] for place in range(54)]
 
 
 def test_a_picture_that_a_detector_cannot_search_is_no_reason_to_stop_looking() -> None:

@@ -165,6 +165,13 @@ def test_a_short_film_that_repeats_itself_is_noticed(codec: Codec) -> None:
     assert cues(codec(shown(one_loops))) == {"seat-1": LOOP}
 
 
+@pytest.mark.parametrize("cut", [1, 3, 300])
+def test_a_window_made_smaller_stops_nothing(cut: int) -> None:
+    frames = shown(live)
+    smaller = [frame[:-cut, :-cut] for frame in frames]
+    cues([*frames[:2], frames[2], smaller[3], *smaller[4:]])
+
+
 def test_tiles_found_a_pixel_elsewhere_at_each_look_hide_no_still_picture() -> None:
     assert cues(jpeg(70, 90)(shown(one_still)), jitter=True) == {"seat-1": STILL_PICTURE}
 
