@@ -12,7 +12,7 @@ def write_ahead(connection: sqlite3.Connection, patience_s: float) -> None:
     """Keep the database's journal as a write-ahead log.
 
     Where another connection writes, SQLite refuses the change at once, whatever its busy timeout; so the waiting is
-    done here. Raises sqlite3.OperationalError, busy, after `patience_s` seconds.
+    done here. Raises sqlite3.OperationalError, busy, after `patience_s` seconds, or once the connection's own timeout has passed after that.
     """
     deadline = time.monotonic() + patience_s
     while True:

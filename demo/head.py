@@ -11,7 +11,6 @@ from demo.sheet import Floats, Patch, Sheet, curve, mirrored
 from demo.traits import Bgr, Face, Pose
 
 MID = 500.0
-CROWN = 150.0
 # Half-widths of an average head by height, crown to chin, before a face's own proportions.
 _ROWS = (150, 158, 178, 212, 260, 320, 380, 430, 475, 515, 550, 580, 602, 613)
 _HALVES = (0, 62, 100, 132, 154, 165, 168, 165, 156, 142, 120, 91, 55, 0)

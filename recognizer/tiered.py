@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 class Doubt:
     """Which faces the provider is asked about.
 
-    Clear is a local answer that the decision would name: `match_pct` and `margin_pct` over the next student, and
+    Clear is a local answer that the decision would name were a class of 28 still sought: `match_pct` and `margin_pct` over the next student, and
     `sure_pct` where it is the first look. What is not, after `after_looks` looks, and resembles somebody by at least
     `plausible_pct`, is asked about at most `asked_per_face` times. A provider's similarity below `remote_weak_pct` to
     everybody says that it is nobody of the roster.
