@@ -5,4 +5,4 @@ import os
 # As the command line does, before numpy is loaded.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-__all__ = ["accuracy", "embedding", "look", "matching", "speed"]
+__all__ = ["accuracy", "embedding", "ledger", "look", "matching", "plans", "speed"]

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import accuracy, embedding, look, matching, speed
+from bench import accuracy, embedding, ledger, look, matching, plans, speed
 
 BENCHMARKS: dict[str, Callable[[Sequence[str] | None], None]] = {
     "accuracy": accuracy.main,
@@ -11,6 +11,8 @@ BENCHMARKS: dict[str, Callable[[Sequence[str] | None], None]] = {
     "embedding": embedding.main,
     "matching": matching.main,
     "look": look.main,
+    "ledger": ledger.main,
+    "queries": plans.main,
 }
 
 

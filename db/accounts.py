@@ -5,10 +5,22 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload
 
+from db.audit import SYSTEM
 from db.errors import GridrollError
+from db.proof import note_record
 from db.schema import SignIn, Student, User
 
-__all__ = ["ROLES", "add_user", "begin_sign_in", "end_sign_in", "find_sign_in", "find_user", "set_password"]
+__all__ = [
+    "ROLES",
+    "add_user",
+    "begin_sign_in",
+    "end_sign_in",
+    "find_sign_in",
+    "find_user",
+    "renew_hash",
+    "set_active",
+    "set_password",
+]
 
 ROLES = ("admin", "instructor", "student")
 
@@ -18,7 +30,7 @@ def find_user(session: Session, email: str) -> User | None:
     return None if len(address) > 254 else session.scalar(select(User).where(User.email == address))
 
 
-def add_user(session: Session, email: str, role: str, password_hash: str) -> User:
+def add_user(session: Session, email: str, role: str, password_hash: str, actor: str = SYSTEM) -> User:
     """Make an account. A student's is tied to the roster entry of the same e-mail address.
 
     Raises GridrollError for an unknown role, an address that is none or is taken, a student without a record.
@@ -49,12 +61,37 @@ def add_user(session: Session, email: str, role: str, password_hash: str) -> Use
     )
     session.add(user)
     session.flush()
+    after = {"role": role, "student": student_id, "active": True}
+    note_record(session, actor, "user.added", user, None, after)
     return user
 
 
-def set_password(session: Session, user: User, password_hash: str) -> None:
+def set_password(session: Session, user: User, password_hash: str, actor: str = SYSTEM) -> None:
     """Change the password and end every sign-in that used the old one."""
     user.password_hash = password_hash
+    note_record(session, actor, "user.password_changed", user)
+    _end_sign_ins(session, user)
+
+
+def renew_hash(session: Session, user: User, password_hash: str) -> None:
+    """Store the same password under a newer hash."""
+    user.password_hash = password_hash
+    note_record(session, SYSTEM, "user.password_rehashed", user)
+
+
+def set_active(session: Session, user: User, active: bool, actor: str = SYSTEM, reason: str = "") -> bool:
+    """Let a user sign in, or no more, which ends their sign-ins. Returns False where nothing changes."""
+    if user.active == active:
+        return False
+    user.active = active
+    action = "user.activated" if active else "user.deactivated"
+    note_record(session, actor, action, user, {"active": not active}, {"active": active}, reason)
+    if not active:
+        _end_sign_ins(session, user)
+    return True
+
+
+def _end_sign_ins(session: Session, user: User) -> None:
     session.execute(
         update(SignIn)
         .where(SignIn.user_id == user.id, SignIn.ended_at.is_(None))

@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 
 import click
 
+from db.actor import at_keyboard
 from db.database import make_database, open_database
 from db.errors import GridrollError
 from db.face_cache import open_cache
+from db.proof.settings_trail import note_settings
 from db.sessions import start_session
 from db.settings import Settings, load_settings
 
@@ -23,15 +25,14 @@ def prepare(settings: Settings) -> None:
         ) from error
     database = make_database(settings.resolved_database_url)
     try:
+        note_settings(database, settings, at_keyboard())
         click.echo(f"database  {database.shown_url}, schema {database.revision()}")
     finally:
         database.close()
     cache = open_cache(settings.cache_url, settings.home / "cache")
     try:
         cache.prepare()
-        click.echo(
-            f"cache     {settings.cache_url.rsplit('@', 1)[-1] or 'embedded, under ' + str(settings.home)}"
-        )
+        click.echo(f"cache     {cache.place if settings.cache_url else f'embedded, under {settings.home}'}")
     finally:
         cache.close()
 
@@ -56,7 +57,7 @@ def start(course: str, title: str, starts_at: str | None, minutes: float) -> Non
     database = open_database(load_settings().resolved_database_url)
     try:
         with database.writing() as writing:
-            session_id = start_session(writing, course, title, begins, minutes).id
+            session_id = start_session(writing, course, title, begins, minutes, at_keyboard()).id
     finally:
         database.close()
     click.echo(session_id)

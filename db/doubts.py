@@ -91,11 +91,16 @@ def headcount_runs(
     """
     doubts: list[Doubt] = []
     explained: set[str] = set()
+    before: list[str] = []
     for unexplained, group in groupby(looks, key=lambda look: look[2] != 0):
         run = list(group)
         uid, at, _ = run[0]
-        if unexplained and tracks.is_settled(HEADCOUNT, uid):
+        # Of a run that was explained, an earlier look may arrive late, and the first one may get its names late.
+        if unexplained and any(
+            tracks.is_settled(HEADCOUNT, one) for one in (*before, *(look[0] for look in run))
+        ):
             explained |= {look[0] for look in run}
         elif unexplained and len(run) >= HEADCOUNT_LOOKS:
             doubts.append(Doubt(HEADCOUNT, uid, None, at))
+        before = [run[-1][0]]
     return doubts, explained

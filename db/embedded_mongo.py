@@ -7,6 +7,7 @@ is alone. The kernel drops the lock of a killed program, so a left-over server i
 
 import fcntl
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -45,12 +46,12 @@ class EmbeddedMongo:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.chmod(0o700)
-            self._users = (folder / "users.lock").open("w")
+            self._users = _open_lock(folder / "users.lock")
         except OSError as error:
             raise StoreError(
                 f"cannot write {folder}: {error.strerror}; choose another GRIDROLL_HOME"
             ) from error
-        with (folder / "start.lock").open("w") as starting:
+        with _open_lock(folder / "start.lock") as starting:
             fcntl.flock(starting, fcntl.LOCK_EX)
             fcntl.flock(self._users, fcntl.LOCK_SH)
             try:
@@ -61,7 +62,7 @@ class EmbeddedMongo:
 
     def revive(self) -> str:
         """Start the server again where it has gone away, unless another program just did; returns its address."""
-        with (self._folder / "start.lock").open("w") as starting:
+        with _open_lock(self._folder / "start.lock") as starting:
             fcntl.flock(starting, fcntl.LOCK_EX)
             self.url = self._running() or self._start()
         return self.url
@@ -70,7 +71,7 @@ class EmbeddedMongo:
         if self._users.closed:
             return
         try:
-            with (self._folder / "start.lock").open("w") as starting:
+            with _open_lock(self._folder / "start.lock") as starting:
                 fcntl.flock(starting, fcntl.LOCK_EX)
                 if self._is_last(self._users):
                     self._stop()
@@ -100,6 +101,7 @@ class EmbeddedMongo:
     def _start(self) -> str:
         log = self._folder / "server.log"
         log.touch(mode=0o600)
+        self._end_left_over()
         for _ in range(3):  # the port may be taken between finding it free and using it
             port = _free_port()
             # The start lock says that no server runs; the number a killed one left may be another process by now.
@@ -114,6 +116,18 @@ class EmbeddedMongo:
                 raise
             _end(server)
         raise StoreError(f"the embedded cache server does not start; see {log}, or set GRIDROLL_CACHE_URL")
+
+    def _end_left_over(self) -> None:
+        """End servers of this folder that do not answer, or that nobody noted because their starter was killed.
+
+        Two on the same files would get in each other's way.
+        """
+        number = str(self._folder / "nx.pid")
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if _runs(process) and number in process.cmdline():
+                    process.kill()  # one that hangs would not heed less
+                    process.wait(timeout=5)
 
     def _awaited(self, server: psutil.Process, port: int) -> bool:
         """Wait until the server answers, and note where it is; False when it does not."""
@@ -160,6 +174,12 @@ def stop_left_over(folder: Path) -> bool:
     server = EmbeddedMongo(folder)
     server.close()
     return not (folder / "server.json").exists()
+
+
+def _open_lock(path: Path) -> IO[str]:
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w")
+    os.fchmod(file.fileno(), 0o600)  # an older version made it for all to read
+    return file
 
 
 def _runs(server: psutil.Process) -> bool:

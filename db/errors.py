@@ -1,6 +1,14 @@
 """The errors of the house. Each message names the bad value and the remedy in one line."""
 
-__all__ = ["ConfigError", "DatabaseError", "GridrollError", "NotFoundError", "RosterError", "StoreError"]
+__all__ = [
+    "ConfigError",
+    "DatabaseError",
+    "EvidenceError",
+    "GridrollError",
+    "NotFoundError",
+    "RosterError",
+    "StoreError",
+]
 
 
 class GridrollError(Exception):
@@ -23,6 +31,14 @@ class StoreError(GridrollError):
 
 class DatabaseError(StoreError):
     """The ledger's database is missing, locked, corrupt or of another version."""
+
+
+class EvidenceError(StoreError):
+    """The store of the crops cannot be used, or what it holds cannot be read."""
+
+    def __init__(self, message: str, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 class NotFoundError(GridrollError):

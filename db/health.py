@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from db.database import open_database
 from db.errors import GridrollError
+from db.evidence.health import check_evidence
 from db.face_cache import open_cache
 from db.settings import Settings
 
@@ -37,16 +38,20 @@ def attempt(name: str, trial: Callable[[], str]) -> Check:
 
 
 def check_stores(settings: Settings) -> list[Check]:
-    """The database and the face cache, by really opening them."""
-    return [
+    """The database, the face cache and the evidence store, by really opening them."""
+    checks = [
         attempt("database", lambda: _database(settings)),
         attempt("face cache", lambda: _cache(settings)),
     ]
+    if settings.evidence_days:
+        return [*checks, attempt("evidence", lambda: check_evidence(settings))]
+    return [*checks, Check("evidence", State.ABSENT, "evidence_days is 0: no crops are kept")]
 
 
 def _database(settings: Settings) -> str:
     database = open_database(settings.resolved_database_url)
     try:
+        database.examine()
         return f"{database.shown_url}, schema {database.revision()}"
     finally:
         database.close()
@@ -56,6 +61,6 @@ def _cache(settings: Settings) -> str:
     cache = open_cache(settings.cache_url, settings.home / "cache")
     try:
         cache.ping()
-        return f"{cache.url.rsplit('@', 1)[-1].removeprefix('mongodb://')}{'' if settings.cache_url else ', embedded'}"
+        return f"{cache.place}{'' if settings.cache_url else ', embedded'}"
     finally:
         cache.close()

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
+from db.audit import SYSTEM, note
 from db.errors import NotFoundError
+from db.proof import note_record
 from db.schema import JudgementRow, LookRow, NamingRow, ReviewRow
 from db.tracks import GUEST, IS_STUDENT, NAMED, Ruling
 
@@ -57,7 +59,7 @@ def record_judgement(session: Session, new: NewJudgement) -> bool:
     held = session.scalars(
         select(JudgementRow)
         .where(JudgementRow.session_id == new.session_id, JudgementRow.subject == new.subject)
-        .order_by(JudgementRow.made_at, JudgementRow.id)
+        .order_by(JudgementRow.id)
     ).all()
     if held and (held[-1].kind, held[-1].verdict, held[-1].student_id, held[-1].name) == (
         new.kind,
@@ -69,24 +71,45 @@ def record_judgement(session: Session, new: NewJudgement) -> bool:
     for row in held:
         if new.verdict == IS_STUDENT or (new.verdict == row.verdict == GUEST):
             row.template = None
-    session.add(
-        JudgementRow(
-            session_id=new.session_id,
-            subject=new.subject,
-            kind=new.kind,
-            verdict=new.verdict,
-            student_id=new.student_id,
-            name=new.name,
-            since=new.since,
-            made_by=new.made_by,
-            made_at=new.made_at,
-            reason=new.reason,
-            template=new.template,
-            expires_at=None if new.template is None else new.expires_at,
-        )
+    row = JudgementRow(
+        session_id=new.session_id,
+        subject=new.subject,
+        kind=new.kind,
+        verdict=new.verdict,
+        student_id=new.student_id,
+        name=new.name,
+        since=new.since,
+        made_by=new.made_by,
+        made_at=new.made_at,
+        reason=new.reason,
+        template=new.template,
+        expires_at=None if new.template is None else new.expires_at,
     )
+    session.add(row)
     session.flush()
+    after = {"verdict": new.verdict, "student": new.student_id, "about": new.subject, "kind": new.kind}
+    note_record(session, new.made_by, "judgement.made", row, None, after, new.reason)
     return True
+
+
+def settle_review(
+    session: Session,
+    review: ReviewRow,
+    state: str,
+    student_id: int | None,
+    made_by: str,
+    made_at: datetime,
+    reason: str,
+) -> None:
+    """Close a review as `ReviewRow.state` says; one settled already is settled anew. `student_id`: who it is, if anybody."""
+    before = {"state": review.state, "student": review.settled_student_id}
+    after = {"state": state, "student": student_id}
+    if before == after:
+        return
+    review.state, review.settled_student_id = state, student_id
+    review.settled_by, review.settled_at, review.reason = made_by, made_at, reason
+    subject = f"session:{review.session_id}/review:{review.id}"
+    note(session, made_by, "review.settled", subject, before, after | {"kind": review.kind}, reason)
 
 
 def find_review(session: Session, review_id: int) -> ReviewRow:
@@ -101,7 +124,13 @@ def reviews_of(session: Session, session_id: int) -> Sequence[ReviewRow]:
     """All reviews of one session in order of time, open and settled."""
     query = (
         select(ReviewRow)
-        .options(joinedload(ReviewRow.student), joinedload(ReviewRow.rival))
+        .options(
+            *(
+                joinedload(ReviewRow.student),
+                joinedload(ReviewRow.rival),
+                joinedload(ReviewRow.settled_student),
+            )
+        )
         .where(ReviewRow.session_id == session_id)
         .order_by(ReviewRow.at, ReviewRow.id)
     )
@@ -112,27 +141,33 @@ def rulings_of(session: Session, session_id: int) -> list[Ruling]:
     """All verdicts of one session as the rules want them."""
     query = select(JudgementRow).where(JudgementRow.session_id == session_id)
     return [
-        Ruling(row.subject, row.kind, row.verdict, row.student_id, row.since, row.made_at)
+        Ruling(row.subject, row.kind, row.verdict, row.student_id, row.since, row.made_at, row.id)
         for row in session.scalars(query)
     ]
 
 
 def known_faces(session: Session, roster: Collection[int], now: datetime) -> list[KnownFace]:
     """The faces judged in any session that have not expired: guests, and who is not one of these students."""
-    query = select(JudgementRow).where(
-        JudgementRow.template.is_not(None),
-        JudgementRow.expires_at > now,
-        or_(JudgementRow.verdict == GUEST, JudgementRow.student_id.in_(roster)),
+    row = JudgementRow
+    query = select(row.id, row.template, row.student_id, row.name).where(
+        row.template.is_not(None),
+        row.expires_at > now,
+        or_(row.verdict == GUEST, row.student_id.in_(roster)),
     )
+    # Sorted here: asked for their order, SQLite reads all verdicts there ever were.
+    found = sorted(session.execute(query), key=lambda one: one.id)
     return [
-        KnownFace(row.template, row.student_id, row.name)
-        for row in session.scalars(query.order_by(JudgementRow.id))
-        if row.template is not None
+        KnownFace(template, student_id, name)
+        for _, template, student_id, name in found
+        if template is not None
     ]
 
 
-def forget_templates(session: Session, student_id: int) -> None:
-    """Remove every judged face that concerns a student: who is not them, and what is known to be theirs."""
+def forget_templates(session: Session, student_id: int) -> int:
+    """Remove every judged face that concerns a student: who is not them, and what is known to be theirs.
+
+    Returns how many there were.
+    """
     theirs = select(JudgementRow.session_id, JudgementRow.subject).where(
         JudgementRow.verdict == IS_STUDENT, JudgementRow.student_id == student_id
     )
@@ -142,25 +177,34 @@ def forget_templates(session: Session, student_id: int) -> None:
         .where(NamingRow.verdict == NAMED, NamingRow.student_id == student_id)
     )
     own = {tuple(row) for query in (theirs, named) for row in session.execute(query)}
+    forgotten = 0
     for row in session.scalars(select(JudgementRow).where(JudgementRow.template.is_not(None))):
         if row.student_id == student_id or (row.session_id, row.subject) in own:
             row.template = None
+            forgotten += 1
+    return forgotten
 
 
-def forget_guest(session: Session, name: str) -> int:
+def forget_guest(session: Session, name: str, actor: str = SYSTEM) -> int:
     """Remove a guest's name and faces from all verdicts; returns how many there were."""
     rows = session.scalars(
         select(JudgementRow).where(JudgementRow.verdict == GUEST, JudgementRow.name == name)
     ).all()
     for row in rows:
         row.name, row.template = "", None
+        note(session, actor, "guest.forgotten", f"session:{row.session_id}/judgement:{row.id}")
     return len(rows)
 
 
 def drop_expired(session: Session, now: datetime | None = None) -> None:
     """Remove the faces whose time is over; the verdicts stay."""
-    session.execute(
-        update(JudgementRow)
-        .where(JudgementRow.expires_at <= (now or datetime.now(UTC)), JudgementRow.template.is_not(None))
-        .values(template=None)
-    )
+    expired = session.scalars(
+        select(JudgementRow.id).where(
+            JudgementRow.expires_at <= (now or datetime.now(UTC)), JudgementRow.template.is_not(None)
+        )
+    ).all()
+    if expired:
+        session.execute(update(JudgementRow).where(JudgementRow.id.in_(expired)).values(template=None))
+        note(
+            session, SYSTEM, "templates.expired", "judgements", {"templates": len(expired)}, {"templates": 0}
+        )

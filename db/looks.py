@@ -1,15 +1,21 @@
 """Looks as they arrive: stored once, whatever is sent twice."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from db.audit import SYSTEM, note
+from db.due import mark_due
+from db.evidence.claims import Kept, attach
+from db.proof.kinds import look_subject
+from db.record_digests import look_digest
 from db.rules import Look, Naming
-from db.schema import LookRow, NamingRow, SightingRow
-from db.sessions import lock_session
+from db.schema import Base, Enrolment, FaceRow, LookRow, NamingRow, RecognisableRow, SessionRow, SightingRow
+from db.sessions import no_session
 
 __all__ = [
     "NewLook",
@@ -18,9 +24,13 @@ __all__ = [
     "find_look",
     "looks_of",
     "namings_of",
-    "record_look",
+    "recognisable_in",
+    "record_looks",
     "tracks_before",
 ]
+
+
+_SIGHTINGS = Base.metadata.tables[SightingRow.__tablename__]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ class NewNaming:
 
 @dataclass(frozen=True, slots=True)
 class NewLook:
-    """An observation after recognition, ready to be stored."""
+    """An observation after recognition, ready to be stored. `evidence`: crops that are in the evidence store already."""
 
     session_id: int
     uid: str
@@ -64,57 +74,107 @@ class NewLook:
     paid: int
     sightings: tuple[NewSighting, ...]
     namings: tuple[NewNaming, ...]
+    evidence: tuple[Kept, ...] = ()
 
 
 def find_look(session: Session, session_id: int, uid: str) -> LookRow | None:
     return session.scalar(select(LookRow).where(LookRow.session_id == session_id, LookRow.uid == uid))
 
 
-def record_look(session: Session, new: NewLook) -> bool:
-    """Store the look. Returns False when it was stored before; then nothing is changed.
+def record_looks(session: Session, looks: Sequence[NewLook]) -> list[bool]:
+    """Store looks, of any sessions, in a few statements; False for each that was stored before or twice among these.
 
-    Locks the session first: two agents that first wrote and then folded would wait for each other for ever.
+    Locks the sessions first, in order of their ids: writers that met them in another order would wait for each other for
+    ever. The ledgers concerned are due from then on. Raises NotFoundError for a session that is none; nothing is stored then.
     """
-    lock_session(session, new.session_id)
-    if find_look(session, new.session_id, new.uid) is not None:
-        return False
-    row = LookRow(
-        session_id=new.session_id,
-        uid=new.uid,
-        began_at=new.began_at,
-        taken_at=new.taken_at,
-        trigger=new.trigger,
-        headcount=new.headcount,
-        identified=0,
-        unknown=new.headcount,
-        searches=new.searches,
-        paid=new.paid,
-    )
-    session.add(row)
-    session.flush()
-    for seen in new.sightings:
-        x1, y1, x2, y2 = seen.box_xyxy
-        session.add(SightingRow(look_id=row.id, track=seen.track, x1=x1, y1=y1, x2=x2, y2=y2, cue=seen.cue))
-    for naming in new.namings:
-        session.add(
-            NamingRow(
-                look_id=row.id,
-                track=naming.track,
-                verdict=naming.verdict,
-                student_id=naming.student_id,
-                face_id=naming.face_id,
-                similarity_pct=naming.similarity_pct,
-                runner_up_id=naming.runner_up_id,
-                runner_up_pct=naming.runner_up_pct,
-                threshold_pct=naming.threshold_pct,
-                looks=naming.looks,
-                engine=naming.engine,
-                model=naming.model,
-                margin_pct=naming.margin_pct,
+    sessions = sorted({new.session_id for new in looks})
+    lock = select(SessionRow.id).where(SessionRow.id.in_(sessions)).order_by(SessionRow.id).with_for_update()
+    found = set(session.scalars(lock))
+    for missing in sessions:
+        if missing not in found:
+            raise no_session(missing)
+    known = _look_ids(session, looks)
+    fresh: dict[tuple[int, str], NewLook] = {}
+    answers = []
+    for new in looks:
+        key = (new.session_id, new.uid)
+        answers.append(key not in known and key not in fresh)
+        if key not in known:
+            fresh.setdefault(key, new)
+    if not fresh:
+        return answers
+    session.execute(insert(LookRow), [_look(new) for new in fresh.values()])
+    ids = _look_ids(session, list(fresh.values()))
+    sightings = [_sighting(ids[key], seen) for key, new in fresh.items() for seen in new.sightings]
+    namings = [asdict(naming) | {"look_id": ids[key]} for key, new in fresh.items() for naming in new.namings]
+    if sightings:
+        # By the table, not the class: there are many, and their columns are called alike.
+        session.execute(insert(_SIGHTINGS), sightings)
+    if namings:
+        session.execute(insert(NamingRow), namings)
+    for key, new in fresh.items():
+        attach(session, new.session_id, ids[key], new.evidence)
+        subject = look_subject(new.session_id, new.uid)
+        note(session, SYSTEM, "look.stored", subject, None, {"digest": look_digest(new)})
+    met = {new.session_id for new in fresh.values()}
+    _note_recognisable(session, met)
+    mark_due(session, met)
+    return answers
+
+
+def _note_recognisable(session: Session, session_ids: Collection[int]) -> None:
+    """Keep whom an engine knows by now, of the courses of these sessions."""
+    known = (
+        select(SessionRow.id, Enrolment.student_id)
+        .join(Enrolment, Enrolment.course_id == SessionRow.course_id)
+        .where(
+            SessionRow.id.in_(session_ids),
+            select(FaceRow.face_id).where(FaceRow.student_id == Enrolment.student_id).exists(),
+            ~select(RecognisableRow.student_id)
+            .where(
+                RecognisableRow.session_id == SessionRow.id,
+                RecognisableRow.student_id == Enrolment.student_id,
             )
+            .exists(),
         )
-    session.flush()
-    return True
+    )
+    rows = [{"session_id": one, "student_id": student_id} for one, student_id in session.execute(known)]
+    if rows:
+        session.execute(insert(RecognisableRow), rows)
+
+
+def recognisable_in(session: Session, session_id: int) -> frozenset[int]:
+    """The students whom an engine knew when the looks of a session were stored."""
+    query = select(RecognisableRow.student_id).where(RecognisableRow.session_id == session_id)
+    return frozenset(session.scalars(query))
+
+
+def _look_ids(session: Session, looks: Sequence[NewLook]) -> dict[tuple[int, str], int]:
+    query = select(LookRow.session_id, LookRow.uid, LookRow.id).where(
+        LookRow.session_id.in_({new.session_id for new in looks}), LookRow.uid.in_({new.uid for new in looks})
+    )
+    return {(row.session_id, row.uid): row.id for row in session.execute(query)}
+
+
+def _look(new: NewLook) -> dict[str, object]:
+    return {
+        "session_id": new.session_id,
+        "uid": new.uid,
+        "began_at": new.began_at,
+        "taken_at": new.taken_at,
+        "trigger": new.trigger,
+        "headcount": new.headcount,
+        "identified": 0,
+        "unknown": new.headcount,
+        "searches": new.searches,
+        "paid": new.paid,
+        "reviewed": 0,
+    }
+
+
+def _sighting(look_id: int, seen: NewSighting) -> dict[str, object]:
+    x1, y1, x2, y2 = seen.box_xyxy
+    return {"look_id": look_id, "track": seen.track, "x1": x1, "y1": y1, "x2": x2, "y2": y2, "cue": seen.cue}
 
 
 def tracks_before(session: Session, session_id: int, taken_at: datetime) -> frozenset[str]:
@@ -129,37 +189,27 @@ def tracks_before(session: Session, session_id: int, taken_at: datetime) -> froz
     return frozenset(session.scalars(select(SightingRow.track).where(SightingRow.look_id == look_id)))
 
 
-def looks_of(session: Session, rows: Iterable[LookRow]) -> list[Look]:
+def looks_of(session: Session, session_id: int) -> list[Look]:
     """The looks of one session as the rules want them."""
-    rows = list(rows)
-    tracks: dict[int, set[str]] = {row.id: set() for row in rows}
-    cues: dict[int, dict[str, str]] = {row.id: {} for row in rows}
-    if rows:
-        query = select(SightingRow.look_id, SightingRow.track, SightingRow.cue).join(LookRow)
-        for look_id, track, cue in session.execute(query.where(LookRow.session_id == rows[0].session_id)):
-            tracks.setdefault(look_id, set()).add(track)
-            if cue is not None:
-                cues.setdefault(look_id, {})[track] = cue
+    tracks: dict[int, set[str]] = defaultdict(set)
+    cues: dict[int, dict[str, str]] = defaultdict(dict)
+    sightings = select(SightingRow.look_id, SightingRow.track, SightingRow.cue).join(LookRow)
+    for look_id, track, cue in session.execute(sightings.where(LookRow.session_id == session_id)):
+        tracks[look_id].add(track)
+        if cue is not None:
+            cues[look_id][track] = cue
+    columns = (LookRow.id, LookRow.uid, LookRow.began_at, LookRow.taken_at, LookRow.headcount)
     return [
-        Look(row.uid, row.began_at, row.taken_at, row.headcount, frozenset(tracks[row.id]), cues[row.id])
-        for row in rows
+        Look(uid, began_at, taken_at, headcount, frozenset(tracks[look_id]), cues[look_id])
+        for look_id, uid, began_at, taken_at, headcount in session.execute(
+            select(*columns).where(LookRow.session_id == session_id)
+        )
     ]
 
 
 def namings_of(session: Session, session_id: int) -> list[Naming]:
     """All conclusions of one session as the rules want them."""
-    query = select(NamingRow, LookRow.taken_at).join(LookRow).where(LookRow.session_id == session_id)
-    return [
-        Naming(
-            track=row.track,
-            at=taken_at,
-            verdict=row.verdict,
-            student_id=row.student_id,
-            similarity_pct=row.similarity_pct,
-            runner_up_id=row.runner_up_id,
-            runner_up_pct=row.runner_up_pct,
-            threshold_pct=row.threshold_pct,
-            margin_pct=row.margin_pct,
-        )
-        for row, taken_at in session.execute(query)
-    ]
+    row = NamingRow
+    columns = (row.track, LookRow.taken_at, row.verdict, row.student_id, row.similarity_pct, row.runner_up_id)
+    query = select(*columns, row.runner_up_pct, row.threshold_pct, row.margin_pct).join(LookRow)
+    return [Naming(*found) for found in session.execute(query.where(LookRow.session_id == session_id))]

@@ -4,30 +4,39 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
 
+from db.audit import SYSTEM
+from db.due import mark_course_due
 from db.errors import NotFoundError, RosterError
-from db.face_cache import CachedFace
-from db.schema import Consent, Course, Enrolment, FaceRow, Student
+from db.face_documents import CachedFace, FaceStamp
+from db.names import name_order
+from db.proof import note_record
+from db.schema import Consent, Course, Enrolment, FaceRow, SessionRow, Student
 
 __all__ = [
     "RosterLine",
     "cached_faces",
     "enrol",
+    "face_owners",
+    "face_stamps",
     "find_course",
     "find_student",
     "indexed_faces",
     "make_course",
     "read_roster",
     "record_consent",
+    "record_faces",
     "roster_of",
+    "with_faces",
 ]
 
 COLUMNS = ("student_no", "name", "email", "photo")
@@ -37,17 +46,21 @@ STUDENT_NO = re.compile(r"[A-Za-z0-9_.\-:]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class RosterLine:
-    """A student as a roster file gives them. `photo` and `consent` are empty where the file has none."""
+    """A student as a roster file gives them. `photo`, `consent` and `enrolled_on` are empty where the file has none.
+
+    `enrolled_on`: the ISO 8601 date from which they are expected.
+    """
 
     student_no: str
     name: str
     email: str
     photo: str
     consent: str
+    enrolled_on: str = ""
 
 
 def read_roster(path: Path) -> list[RosterLine]:
-    """Read `student_no,name,email,photo[,consent]` from a UTF-8 CSV file.
+    """Read `student_no,name,email,photo[,consent][,enrolled_on]` from a UTF-8 CSV file.
 
     Raises RosterError naming the line and the remedy; a roster is good as a whole or not at all.
     """
@@ -78,7 +91,7 @@ def _parse_roster(text: str, path: Path) -> list[RosterLine]:
     first_seen: dict[str, int] = {}
     for row in reader:
         where = f"roster {path}, line {reader.line_num}"
-        cells = {name: (row.get(name) or "").strip() for name in (*COLUMNS, "consent")}
+        cells = {name: (row.get(name) or "").strip() for name in (*COLUMNS, "consent", "enrolled_on")}
         if not any(cells.values()):
             continue
         number = cells["student_no"]
@@ -103,6 +116,10 @@ def _parse_roster(text: str, path: Path) -> list[RosterLine]:
             raise RosterError(f"{where}: a cell of student {number} holds a control character; remove it")
         if cells["email"] and "@" not in cells["email"]:
             raise RosterError(f"{where}: {cells['email']!r} of student {number} is no e-mail address")
+        if cells["enrolled_on"] and not _is_date(cells["enrolled_on"]):
+            raise RosterError(
+                f"{where}: {cells['enrolled_on']!r} of student {number} is no date; write e.g. 2026-11-20"
+            )
         if not cells["name"]:
             raise RosterError(f"{where}: student {number} has no name; give one")
         if len(cells["name"]) > 200 or len(cells["email"]) > 254:
@@ -116,7 +133,15 @@ def _parse_roster(text: str, path: Path) -> list[RosterLine]:
     return lines
 
 
-def make_course(session: Session, code: str, time_zone: str | None = None) -> Course:
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def make_course(session: Session, code: str, time_zone: str | None = None, actor: str = SYSTEM) -> Course:
     """The course of that code, made where there is none. `time_zone`: an IANA name; None keeps what it has, or UTC."""
     if time_zone is not None:
         try:
@@ -132,9 +157,22 @@ def make_course(session: Session, code: str, time_zone: str | None = None) -> Co
         )
         session.add(course)
         session.flush()
-    elif time_zone is not None:
-        course.time_zone = time_zone
+        note_record(session, actor, "course.made", course, None, _rules(course))
+    elif time_zone not in {None, course.time_zone}:
+        before = _rules(course)
+        course.time_zone = time_zone or "UTC"
+        note_record(session, actor, "course.changed", course, before, _rules(course))
     return course
+
+
+def _rules(course: Course) -> dict[str, Any]:
+    return {
+        "code": course.code,
+        "time_zone": course.time_zone,
+        "late_after_s": course.late_after_s,
+        "left_early_s": course.left_early_s,
+        "min_presence": course.min_presence,
+    }
 
 
 def find_course(session: Session, code: str) -> Course:
@@ -153,7 +191,9 @@ def find_student(session: Session, student_no: str) -> Student:
     return student
 
 
-def enrol(session: Session, course: Course, lines: Iterable[RosterLine]) -> list[Student]:
+def enrol(
+    session: Session, course: Course, lines: Iterable[RosterLine], actor: str = SYSTEM
+) -> list[Student]:
     """Add or update the students and put them on the course's roster; in the order of the lines."""
     lines = list(lines)
     known = {
@@ -162,27 +202,63 @@ def enrol(session: Session, course: Course, lines: Iterable[RosterLine]) -> list
             select(Student).where(Student.student_no.in_([line.student_no for line in lines]))
         )
     }
-    students = []
+    students, added = [], []
     for line in lines:
         student = known.get(line.student_no)
         if student is None:
             student = Student(student_no=line.student_no, name=line.name, email=line.email.lower())
             session.add(student)
+            added.append(student)
         else:
-            student.name, student.email = line.name, line.email.lower()
+            _correct(session, student, line, actor)
         students.append(student)
     session.flush()
-    enrolled = set(session.scalars(select(Enrolment.student_id).where(Enrolment.course_id == course.id)))
-    session.add_all(
-        Enrolment(course_id=course.id, student_id=student.id)
-        for student in students
-        if student.id not in enrolled
-    )
-    session.flush()
+    for student in added:
+        note_record(session, actor, "student.added", student, None, {"student_no": student.student_no})
+    _expect(session, course, {student.id: line for student, line in zip(students, lines, strict=True)}, actor)
     return students
 
 
-def record_consent(session: Session, student: Student, note: str) -> None:
+def _expect(session: Session, course: Course, lines: Mapping[int, RosterLine], actor: str) -> None:
+    """Put students on the roster. Who is added when the class has met already is expected from now on."""
+    held = {
+        row.student_id: row
+        for row in session.scalars(select(Enrolment).where(Enrolment.course_id == course.id))
+    }
+    now = datetime.now(UTC)
+    met = select(SessionRow.id).where(SessionRow.course_id == course.id, SessionRow.starts_at <= now).limit(1)
+    added_at = None if session.scalar(met) is None or not held else now
+    changed: list[tuple[str, Enrolment]] = []
+    for student_id, line in lines.items():
+        row = held.get(student_id)
+        given = line.enrolled_on and datetime.combine(
+            date.fromisoformat(line.enrolled_on), time(), ZoneInfo(course.time_zone)
+        )
+        if row is None:
+            row = Enrolment(course_id=course.id, student_id=student_id, enrolled_at=given or added_at)
+            session.add(row)
+            changed.append(("enrolment.made", row))
+        elif given and row.enrolled_at != given:
+            row.enrolled_at = given
+            changed.append(("enrolment.changed", row))
+    session.flush()
+    for action, row in changed:
+        note_record(session, actor, action, row, None, {"enrolled_at": row.enrolled_at})
+    if changed:
+        mark_course_due(session, course.id)
+
+
+def _correct(session: Session, student: Student, line: RosterLine, actor: str) -> None:
+    fields = {"name": line.name, "email": line.email.lower()}
+    changed = [field for field, value in fields.items() if getattr(student, field) != value]
+    for field in changed:
+        setattr(student, field, fields[field])
+    if changed:
+        # Which, not what: no name ever enters the chain.
+        note_record(session, actor, "student.changed", student, None, {"fields": changed})
+
+
+def record_consent(session: Session, student: Student, note: str, actor: str = SYSTEM) -> None:
     """Keep the agreement on record; the same note is not recorded twice."""
     held = session.scalar(
         select(Consent).where(
@@ -190,7 +266,10 @@ def record_consent(session: Session, student: Student, note: str) -> None:
         )
     )
     if held is None:
-        session.add(Consent(student_id=student.id, note=note, given_at=datetime.now(UTC)))
+        consent = Consent(student_id=student.id, note=note, given_at=datetime.now(UTC))
+        session.add(consent)
+        session.flush()
+        note_record(session, actor, "consent.given", consent)
 
 
 def consented(session: Session, student_ids: Collection[int]) -> set[int]:
@@ -207,6 +286,25 @@ def roster_of(session: Session, course_id: int) -> dict[int, Student]:
     return {student.id: student for student in session.scalars(query)}
 
 
+def roster_ids(session: Session, course_id: int) -> frozenset[int]:
+    """The ids of the course's students."""
+    return frozenset(session.scalars(select(Enrolment.student_id).where(Enrolment.course_id == course_id)))
+
+
+def students_of(session: Session, student_ids: Collection[int]) -> Sequence[Student]:
+    """These students in the order of their names."""
+    students = session.scalars(select(Student).where(Student.id.in_(student_ids)))
+    return sorted(students, key=lambda student: (name_order(student.name), student.student_no))
+
+
+def joined_late(session: Session, course_id: int, after: datetime) -> dict[int, datetime]:
+    """When those joined the course who did so after a moment, by student id."""
+    query = select(Enrolment.student_id, Enrolment.enrolled_at).where(
+        Enrolment.course_id == course_id, Enrolment.enrolled_at > after
+    )
+    return {student: at for student, at in session.execute(query) if at is not None}
+
+
 def indexed_faces(session: Session, student_ids: Collection[int] | None = None) -> Sequence[FaceRow]:
     """Indexed faces, ordered by student number; of all students when None."""
     query = (
@@ -220,9 +318,45 @@ def indexed_faces(session: Session, student_ids: Collection[int] | None = None) 
     return session.scalars(query).all()
 
 
-def forget_faces(session: Session, face_ids: Collection[str]) -> None:
+def record_faces(session: Session, faces: Collection[FaceRow], actor: str = SYSTEM) -> None:
+    """Store the rows of faces that an engine indexed."""
+    session.add_all(faces)
+    session.flush()
+    for face in faces:
+        note_record(session, actor, "face.indexed", face, None, {"engine": face.engine})
+
+
+def face_stamps(
+    session: Session, students: Mapping[int, Student], engines: Collection[str]
+) -> dict[str, FaceStamp]:
+    """Whose the faces of these students are, by face id. `students`: by id; `engines`: whose collections count."""
+    columns = (FaceRow.face_id, FaceRow.student_id, FaceRow.engine, FaceRow.indexed_at)
+    query = select(*columns).where(FaceRow.student_id.in_(students), FaceRow.engine.in_(engines))
+    return {
+        face_id: FaceStamp(
+            student_id, students[student_id].student_no, students[student_id].name, engine, indexed_at
+        )
+        for face_id, student_id, engine, indexed_at in session.execute(query)
+    }
+
+
+def with_faces(session: Session, student_ids: Collection[int]) -> set[int]:
+    """Those of the students who have an indexed face."""
+    return set(session.scalars(select(FaceRow.student_id).where(FaceRow.student_id.in_(student_ids))))
+
+
+def face_owners(session: Session) -> dict[str, tuple[str, str]]:
+    """Of every indexed face, by its id: whose it is, as a student number, and which engine's."""
+    query = select(FaceRow.face_id, Student.student_no, FaceRow.engine).join(Student)
+    return {face_id: (number, engine) for face_id, number, engine in session.execute(query)}
+
+
+def forget_faces(session: Session, face_ids: Collection[str], actor: str = SYSTEM, reason: str = "") -> None:
     """Remove the rows of faces."""
-    session.execute(delete(FaceRow).where(FaceRow.face_id.in_(face_ids)))
+    for face in session.scalars(select(FaceRow).where(FaceRow.face_id.in_(face_ids))).all():
+        note_record(session, actor, "face.removed", face, {"engine": face.engine}, None, reason)
+        session.delete(face)
+    session.flush()
 
 
 def cached_faces(session: Session, face_ids: Collection[str]) -> list[CachedFace]:
@@ -236,6 +370,7 @@ def cached_faces(session: Session, face_ids: Collection[str]) -> list[CachedFace
             student.name,
             face.engine,
             face.model,
+            face.quality,
             face.indexed_at,
         )
         for face, student in rows

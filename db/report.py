@@ -1,13 +1,18 @@
 """A session as read from the ledger: for the report command, the portal and its files."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
+from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from db.judgements import reviews_of
+from db.names import name_order
+from db.reviews import review_mark
 from db.rules import Interval
 from db.schema import (
     AttendanceRow,
@@ -28,16 +33,21 @@ __all__ = [
     "SessionReport",
     "StudentLine",
     "list_sessions",
+    "session_line",
     "session_report",
     "student_record",
 ]
 
 CAME = ("present", "late", "left_early")
+ENTRY = (
+    *("status", "joined_at", "joined_after", "last_seen_at", "left_before", "minutes", "confidence"),
+    *("source", "machine_status", "remark", "version"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class StudentLine:
-    """An attendance entry. `minutes` present; `confidence` 0 to 1, None where the student was never named."""
+    """An attendance entry. See `db.presence.Entry` for the fields. `enrolled`: the student is still on the roster."""
 
     student_no: str
     name: str
@@ -50,13 +60,17 @@ class StudentLine:
     confidence: float | None
     source: str
     intervals: tuple[Interval, ...]
+    machine_status: str = "unverified"
+    remark: str = ""
+    version: int = 1
+    enrolled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class LookLine:
     """One look's balance: headcount = identified + unknown. `searches` were sent to an engine, `paid` are billed.
 
-    `reviewed`: those of the unknown whom staff settled.
+    `reviewed`: those of the unknown whom staff settled; `causes` explain the unknown, see `db.rules.Balance`.
     """
 
     taken_at: datetime
@@ -67,16 +81,21 @@ class LookLine:
     searches: int
     paid: int
     reviewed: int = 0
+    causes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_verified(self) -> bool:
         """Whether every head has a name, or staff have settled it."""
-        return self.identified + self.reviewed == self.headcount
+        return self.unknown >= 0 and self.identified + self.reviewed == self.headcount
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewLine:
-    """A review. `rival_name`: the second student of a small margin; `guest`: the name staff gave, empty for none."""
+    """A review. `rival_name`: the second student of a small margin; `guest`: the name staff gave, empty for none.
+
+    `settled_name`: who it is, as staff said; `settled_by` and `settled_at`: None while it is open. `mark`: see
+    `db.reviews.review_mark`.
+    """
 
     kind: str
     student_no: str | None
@@ -86,6 +105,16 @@ class ReviewLine:
     rival_name: str | None = None
     guest: str = ""
     id: int = 0
+    settled_name: str | None = None
+    settled_by: str | None = None
+    settled_at: datetime | None = None
+    reason: str = ""
+    rival_no: str | None = None
+    mark: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        return self.state != "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,33 +144,34 @@ class SessionReport:
 def session_report(session: Session, session_id: int) -> SessionReport:
     """Everything about one session, students in the order of their names. Raises NotFoundError."""
     row = find_session(session, session_id)
-    return SessionReport(
-        session=_lines(session, [row])[0],
-        students=_students(session, row),
-        looks=tuple(
-            LookLine(
-                look.taken_at,
-                look.trigger,
-                look.headcount,
-                look.identified,
-                look.unknown,
-                look.searches,
-                look.paid,
-                look.reviewed,
-            )
-            for look in session.scalars(
-                select(LookRow).where(LookRow.session_id == row.id).order_by(LookRow.taken_at, LookRow.uid)
-            )
-        ),
-        reviews=_reviews(session, row.id),
+    students, looks, reviews = _students(session, row), _looks(session, row.id), _reviews(session, row.id)
+    line = _line(
+        row,
+        students=sum(student.enrolled for student in students),
+        looks=len(looks),
+        present=sum(student.status in CAME for student in students),
+        open_reviews=sum(review.state == "open" for review in reviews),
+    )
+    return SessionReport(line, students, looks, reviews)
+
+
+def _looks(session: Session, session_id: int) -> tuple[LookLine, ...]:
+    row = LookRow
+    columns = (row.taken_at, row.trigger, row.headcount, row.identified, row.unknown, row.searches, row.paid)
+    query = select(*columns, row.reviewed, row.causes).where(row.session_id == session_id)
+    return tuple(
+        LookLine(*found[:-1], json.loads(found[-1] or "{}"))
+        for found in session.execute(query.order_by(row.taken_at, row.uid))
     )
 
 
 def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
-    judged = session.scalars(
-        select(JudgementRow).where(JudgementRow.session_id == session_id).order_by(JudgementRow.made_at)
+    judged = session.execute(
+        select(JudgementRow.kind, JudgementRow.subject, JudgementRow.name)
+        .where(JudgementRow.session_id == session_id)
+        .order_by(JudgementRow.id)
     )
-    guests = {(row.kind, row.subject): row.name for row in judged}
+    guests = {(kind, subject): name for kind, subject, name in judged}
     return tuple(
         ReviewLine(
             review.kind,
@@ -152,81 +182,96 @@ def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
             review.rival.name if review.rival else None,
             guests.get((review.kind, review.subject), ""),
             review.id,
+            review.settled_student.name if review.settled_student else None,
+            review.settled_by,
+            review.settled_at,
+            review.reason or "",
+            review.rival.student_no if review.rival else None,
+            review_mark(review),
         )
         for review in reviews_of(session, session_id)
     )
 
 
+def session_line(session: Session, session_id: int) -> SessionLine:
+    """One session as it stands in the list. Raises NotFoundError."""
+    return _lines(session, [find_session(session, session_id)])[0]
+
+
 def list_sessions(session: Session, limit: int = 200) -> list[SessionLine]:
     """The newest sessions first."""
-    query = (
-        select(SessionRow)
-        .options(joinedload(SessionRow.course))
-        .order_by(SessionRow.starts_at.desc())
-        .limit(limit)
-    )
-    return _lines(session, session.scalars(query).all())
+    # The ids first, from the index alone: joined to their courses, MariaDB would sort all sessions there ever were.
+    newest = (SessionRow.starts_at.desc(), SessionRow.id.desc())
+    ids = session.scalars(select(SessionRow.id).order_by(*newest).limit(limit)).all()
+    query = select(SessionRow).options(joinedload(SessionRow.course)).where(SessionRow.id.in_(ids))
+    return _lines(session, session.scalars(query.order_by(*newest)).all())
 
 
 def student_record(session: Session, student_id: int) -> list[tuple[SessionLine, StudentLine]]:
     """One student's entries, newest session first."""
-    rows = session.scalars(
-        select(AttendanceRow)
-        .join(SessionRow, SessionRow.id == AttendanceRow.session_id)
-        .options(selectinload(AttendanceRow.intervals), joinedload(AttendanceRow.student))
-        .where(AttendanceRow.student_id == student_id)
-        .order_by(SessionRow.starts_at.desc())
-    ).all()
+    entries = _entries(session, AttendanceRow.student_id == student_id)
+    if not entries:
+        return []
+    columns = (Student.id, Student.student_no, Student.name)
+    student = session.execute(select(*columns).where(Student.id == student_id)).one()
     meetings = session.scalars(
         select(SessionRow)
         .options(joinedload(SessionRow.course))
-        .where(SessionRow.id.in_([row.session_id for row in rows]))
+        .where(SessionRow.id.in_([session_id for session_id, _ in entries]))
+        .order_by(SessionRow.starts_at.desc(), SessionRow.id.desc())
     ).all()
-    lines = {line.id: line for line in _lines(session, meetings)}
-    return [(lines[row.session_id], _student_line(row.student, row)) for row in rows]
+    return [
+        (line, _student_line(student, entries[line.id, student_id])) for line in _lines(session, meetings)
+    ]
 
 
 def _students(session: Session, row: SessionRow) -> tuple[StudentLine, ...]:
-    entries = {
-        entry.student_id: entry
-        for entry in session.scalars(
-            select(AttendanceRow)
-            .options(selectinload(AttendanceRow.intervals))
-            .where(AttendanceRow.session_id == row.id)
-        )
-    }
+    entries = _entries(session, AttendanceRow.session_id == row.id)
+    columns = (Student.id, Student.student_no, Student.name)
+    enrolled = select(*columns).join(Enrolment, Enrolment.student_id == Student.id)
     # Who left the roster keeps their entry; who joined it since shows up as not verified.
-    query = (
-        select(Student).join(Enrolment, isouter=True).distinct().order_by(Student.name, Student.student_no)
+    students = session.execute(enrolled.where(Enrolment.course_id == row.course_id)).all()
+    members = {student.id for student in students}
+    left = {student_id for _, student_id in entries} - members
+    if left:
+        students = [*students, *session.execute(select(*columns).where(Student.id.in_(left)))]
+    in_order = sorted(students, key=lambda student: (name_order(student.name), student.student_no))
+    return tuple(
+        _student_line(student, entries.get((row.id, student.id)), student.id in members)
+        for student in in_order
     )
-    students = session.scalars(
-        query.where((Enrolment.course_id == row.course_id) | (Student.id.in_(entries.keys())))
-    ).all()
-    return tuple(_student_line(student, entries.get(student.id)) for student in students)
 
 
-def _student_line(student: Student, entry: AttendanceRow | None) -> StudentLine:
-    if entry is None:
+def _entries(
+    session: Session, condition: ColumnElement[bool]
+) -> dict[tuple[int, int], tuple[Any, tuple[Interval, ...]]]:
+    """Entries with their stays, by session and student. Plain rows: objects would take several times as long."""
+    row, stay = AttendanceRow, IntervalRow
+    stays: dict[int, list[Interval]] = defaultdict(list)
+    columns = (stay.attendance_id, stay.seen_from, stay.seen_to, stay.not_before, stay.not_after)
+    query = select(*columns).join(row, row.id == stay.attendance_id).where(condition)
+    for key, seen_from, seen_to, before, after in session.execute(query):
+        stays[key].append(Interval(seen_from, seen_to, before, after))
+    for own in stays.values():
+        own.sort(key=lambda interval: interval.seen_from)
+    shown = [getattr(row, name) for name in ("id", "session_id", "student_id", *ENTRY)]
+    return {
+        (entry.session_id, entry.student_id): (entry, tuple(stays[entry.id]))
+        for entry in session.execute(select(*shown).where(condition))
+    }
+
+
+def _student_line(
+    student: Row[int, str, str], found: tuple[Any, tuple[Interval, ...]] | None, enrolled: bool = True
+) -> StudentLine:
+    number, name = student.student_no, student.name
+    if found is None:
         return StudentLine(
-            student.student_no, student.name, "unverified", None, None, None, None, 0.0, None, "system", ()
+            *(number, name, "unverified", None, None, None, None, 0.0, None, "system", ()), enrolled=enrolled
         )
-    return StudentLine(
-        student_no=student.student_no,
-        name=student.name,
-        status=entry.status,
-        joined_at=entry.joined_at,
-        joined_after=entry.joined_after,
-        last_seen_at=entry.last_seen_at,
-        left_before=entry.left_before,
-        minutes=entry.minutes,
-        confidence=entry.confidence,
-        source=entry.source,
-        intervals=tuple(map(_interval, entry.intervals)),
-    )
-
-
-def _interval(row: IntervalRow) -> Interval:
-    return Interval(row.seen_from, row.seen_to, row.not_before, row.not_after)
+    entry, intervals = found
+    fields = {column: getattr(entry, column) for column in ENTRY}
+    return StudentLine(student_no=number, name=name, intervals=intervals, enrolled=enrolled, **fields)
 
 
 def _lines(session: Session, rows: Sequence[SessionRow]) -> list[SessionLine]:
@@ -238,13 +283,8 @@ def _lines(session: Session, rows: Sequence[SessionRow]) -> list[SessionLine]:
     )
     enrolled = _counts(session, Enrolment.course_id, Enrolment.course_id.in_([row.course_id for row in rows]))
     return [
-        SessionLine(
-            id=row.id,
-            course=row.course.code,
-            title=row.title,
-            time_zone=row.course.time_zone,
-            starts_at=row.starts_at,
-            ends_at=row.ends_at,
+        _line(
+            row,
             students=enrolled.get(row.course_id, 0),
             looks=looks.get(row.id, 0),
             present=present.get(row.id, 0),
@@ -252,6 +292,21 @@ def _lines(session: Session, rows: Sequence[SessionRow]) -> list[SessionLine]:
         )
         for row in rows
     ]
+
+
+def _line(row: SessionRow, students: int, looks: int, present: int, open_reviews: int) -> SessionLine:
+    return SessionLine(
+        id=row.id,
+        course=row.course.code,
+        title=row.title,
+        time_zone=row.course.time_zone,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        students=students,
+        looks=looks,
+        present=present,
+        open_reviews=open_reviews,
+    )
 
 
 def _counts(

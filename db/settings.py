@@ -4,9 +4,9 @@ import os
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -15,12 +15,18 @@ from pydantic_settings import (
 )
 
 from db.errors import ConfigError
+from db.restore_mark import refuse_half_restored
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Settings", "load_settings", "read_settings"]
 
 
 def default_home() -> Path:
     return Path(os.environ.get("GRIDROLL_HOME") or "~/.gridroll").expanduser()
+
+
+def _one_text(value: object) -> object:
+    """A list of keys as one text: what is refused is shown to people, and keys must never be."""
+    return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
 class Settings(BaseSettings):
@@ -35,7 +41,8 @@ class Settings(BaseSettings):
     )
     cache_url: str = Field(
         default="",
-        description="`mongodb://` address of the face-metadata cache. Empty: a server started by Gridroll itself.",
+        description="`mongodb://` or `mongodb+srv://` address of the face-metadata cache, with the user, the password and "
+        "the TLS options that it asks for. Empty: a server started by Gridroll itself.",
     )
     engine: Literal["local", "rekognition", "tiered"] = Field(
         default="local",
@@ -148,6 +155,34 @@ class Settings(BaseSettings):
         le=3650,
         description="Days for which a face that staff judged (a guest, or not this student) is known again.",
     )
+    evidence_url: str = Field(
+        default="",
+        description="Where crops are kept: a folder, or `s3://bucket/prefix`. Empty: `evidence` in `home`.",
+    )
+    evidence_endpoint_url: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="Address of a service that speaks S3's protocol. Empty: AWS.",
+    )
+    evidence_region: str = Field(
+        default="", description="AWS region of the bucket, as `eu-west-1`. Empty: the AWS configuration's."
+    )
+    evidence_keys: Annotated[SecretStr, BeforeValidator(_one_text)] = Field(
+        default=SecretStr(""),
+        description="Keys that crops are encrypted with, the newest first: `gridroll evidence key` makes one. Empty: "
+        "those of `evidence_key_file`.",
+    )
+    evidence_key_file: Path | None = Field(
+        default=None,
+        description="File of these keys, a line each, the newest first. Left out: `evidence.keys` in `home`, made at "
+        "the first use.",
+    )
+    evidence_days: int = Field(
+        default=30,
+        ge=0,
+        le=3650,
+        description="Days for which the crops behind a conclusion are kept; 0: none is.",
+    )
     head_detector: Literal["haar", "hog"] = Field(
         default="haar",
         description="What finds heads: OpenCV's Haar cascades, or dlib's histogram of gradients, several times slower.",
@@ -159,6 +194,13 @@ class Settings(BaseSettings):
     portal_https: bool = Field(
         default=False,
         description="True when the portal is reached through HTTPS: cookies are then sent over nothing else.",
+    )
+    smtp_url: str = Field(
+        default="",
+        description="Mail server: `smtp://user:password@host:587` (encrypted by STARTTLS) or `smtps://…`.",
+    )
+    mail_from: str = Field(
+        default="", description="Sender of mail. Empty: the user of `smtp_url`, or `gridroll@` this machine."
     )
     max_photo_bytes: int = Field(
         default=10_000_000, gt=0, description="Largest photograph file that is opened, in bytes."
@@ -190,6 +232,16 @@ class Settings(BaseSettings):
 
 
 def load_settings(home: Path | None = None, **overrides: Any) -> Settings:
+    """Read the configuration, as `read_settings` does, of a home that may be used.
+
+    Raises ConfigError also where a restore was cut short.
+    """
+    settings = read_settings(home, **overrides)
+    refuse_half_restored(settings.home)
+    return settings
+
+
+def read_settings(home: Path | None = None, **overrides: Any) -> Settings:
     """Read the configuration.
 
     `home`: None takes `GRIDROLL_HOME`, else `~/.gridroll`. The folder need not exist yet. `overrides` outrank both the

@@ -3,13 +3,13 @@
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-__all__ = ["Naming", "Occupant", "Ruling", "Tracks"]
+__all__ = ["Naming", "Occupant", "Ruling", "Thresholds", "Tracks"]
 
-NAMED, PENDING, GUEST = "named", "pending", "guest"
-IS_STUDENT, NOT_STUDENT, EXPLAINED = "is_student", "not_student", "explained"
+NAMED, DOUBTFUL, PENDING, GUEST = "named", "doubtful", "pending", "guest"
+IS_STUDENT, NOT_STUDENT, EXPLAINED, DISMISSED = "is_student", "not_student", "explained", "dismissed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class Ruling:
     """Staff's verdict, on the review of `kind` about `subject`: a track, or for a headcount the look that began it.
 
     `verdict`: `is_student` (student_id says who), `not_student` (it is not student_id; None: nobody of the roster),
-    `guest`, `explained` (a headcount). `since`: the look it is about, None: all of the track. Of two on one track the
-    later `made_at` counts.
+    `guest`, `explained` (a headcount), `dismissed` (not worth settling: the doubt about student_id is none). `since`: the look it is about, None: all of the track. Of two on one track the
+    later one counts: that of the higher `number`, which the database gave it.
     """
 
     subject: str
@@ -60,6 +60,41 @@ class Ruling:
     student_id: int | None
     since: datetime | None
     made_at: datetime
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What a name takes, instead of what it took when the machine concluded; None: as it was.
+
+    `match_pct`: similarity to the student; `margin_pct`: lead over the runner-up.
+    """
+
+    match_pct: float | None = None
+    margin_pct: float | None = None
+
+    def judge(self, namings: Sequence[Naming]) -> list[Naming]:
+        """A track's conclusions, in order of time, as they would have been with these thresholds.
+
+        Who was named on weaker evidence than it took then, because they were expected there, stays named as long as they
+        were named before. A face asked about again gets no name: one look is too little at any threshold.
+        """
+        judged: list[Naming] = []
+        named: set[int] = set()
+        for naming in namings:
+            student, similarity = naming.student_id, naming.similarity_pct
+            if naming.verdict in {NAMED, DOUBTFUL} and student is not None and similarity is not None:
+                match_pct = naming.threshold_pct if self.match_pct is None else self.match_pct
+                margin_pct = naming.margin_pct if self.margin_pct is None else self.margin_pct
+                lead = similarity - (naming.runner_up_pct or 0.0)
+                clear = similarity >= (match_pct or 0.0) and lead >= (margin_pct or 0.0)
+                enough = similarity >= (naming.threshold_pct or 0.0) and lead >= (naming.margin_pct or 0.0)
+                expected = naming.verdict == NAMED and not enough
+                verdict = NAMED if clear or (expected and student in named) else DOUBTFUL
+                naming = replace(naming, verdict=verdict, threshold_pct=match_pct, margin_pct=margin_pct)
+                named |= {student} if verdict == NAMED else set()
+            judged.append(naming)
+        return judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +117,34 @@ class Occupant:
 
 
 class Tracks:
-    """The namings and rulings of a session, by track. `roster`: whom a name may be given to."""
+    """The namings and rulings of a session, by track. `roster`: whom a name may be given to.
 
-    def __init__(self, namings: Iterable[Naming], rulings: Iterable[Ruling], roster: Collection[int]) -> None:
+    `thresholds`: what the namings are judged by instead of their own.
+    """
+
+    def __init__(
+        self,
+        namings: Iterable[Naming],
+        rulings: Iterable[Ruling],
+        roster: Collection[int],
+        thresholds: Thresholds | None = None,
+    ) -> None:
         self._roster = frozenset(roster)
         self._namings: dict[str, list[Naming]] = defaultdict(list)
         self._rulings: dict[str, list[Ruling]] = defaultdict(list)
+        self._told: dict[tuple[str, int], Occupant] = {}
         for naming in set(namings):
             self._namings[naming.track].append(naming)
         for ruling in set(rulings):
             self._rulings[ruling.subject].append(ruling)
         for held in self._namings.values():
-            held.sort(key=lambda one: (one.at, one.verdict, one.student_id or 0, one.similarity_pct or 0))
+            held.sort(key=lambda one: (one.at, repr(one)))
         for ruled in self._rulings.values():
-            ruled.sort(key=lambda one: (one.made_at, one.kind, one.verdict, one.student_id or 0))
+            # By number first: clocks of those who rule differ, and are set back.
+            ruled.sort(key=lambda one: (one.number, one.made_at, repr(one)))
+        self._rulings |= {subject: _effective(ruled) for subject, ruled in self._rulings.items()}
+        if thresholds is not None:
+            self._namings |= {track: thresholds.judge(held) for track, held in self._namings.items()}
 
     def is_pending(self, track: str) -> bool:
         """Whether the last answer was to ask again."""
@@ -106,13 +155,20 @@ class Tracks:
         """Whether staff have settled this very doubt."""
         return any(ruling.kind == kind for ruling in self._rulings.get(subject, ()))
 
+    def is_dismissed(self, kind: str, subject: str, student_id: int | None) -> bool:
+        """Whether staff found this very doubt, about this student, not worth settling."""
+        return any(
+            (ruling.kind, ruling.verdict, ruling.student_id) == (kind, DISMISSED, student_id)
+            for ruling in self._rulings.get(subject, ())
+        )
+
     def named(self, track: str) -> Sequence[Naming]:
         """The namings that gave the track a name."""
         return [naming for naming in self._namings.get(track, ()) if naming.verdict == NAMED]
 
     def ruling(self, track: str) -> tuple[Ruling | None, frozenset[int]]:
         """What staff last said of a track: who or what it is, and the students it is not."""
-        return _ruled(self._rulings.get(track, ()))
+        return _ruled([ruling for ruling in self._rulings.get(track, ()) if ruling.verdict != DISMISSED])
 
     def occupant(self, track: str, at: datetime) -> Occupant:
         """Who is behind the track at a moment; staff outrank the machine.
@@ -120,6 +176,17 @@ class Tracks:
         The last conclusion by then decides. A track that had no name by then takes the first one said later: a name
         found at the third look also holds for the first two, for the track means the same person.
         """
+        namings = self._namings.get(track, [])
+        if track in self._rulings:
+            return self._found(track, at)
+        # Only a conclusion changes who it is: between two of them the answer is the same.
+        key = (track, bisect_right(namings, at, key=lambda naming: naming.at))
+        told = self._told.get(key)
+        if told is None:
+            told = self._told[key] = self._found(track, at)
+        return told
+
+    def _found(self, track: str, at: datetime) -> Occupant:
         namings, rulings = self._namings.get(track, []), self._in_force(track, at)
         ruled, excluded = _ruled(rulings)
         if ruled is not None and ruled.verdict == IS_STUDENT and ruled.student_id in self._roster:
@@ -144,6 +211,7 @@ class Tracks:
     def _in_force(self, track: str, at: datetime) -> list[Ruling]:
         """The rulings on a track that hold at a moment; where no name was given by then, later ones hold backwards."""
         rulings = self._rulings.get(track, [])
+        rulings = [ruling for ruling in rulings if ruling.verdict != DISMISSED]
         by_then = [ruling for ruling in rulings if ruling.since is None or ruling.since <= at]
         if by_then or any(naming.at <= at for naming in self.named(track)):
             return by_then
@@ -154,6 +222,19 @@ class Tracks:
             (naming.similarity_pct or 0.0 for naming in self.named(track) if naming.student_id == student_id),
             default=0.0,
         )
+
+
+def _effective(rulings: Sequence[Ruling]) -> list[Ruling]:
+    """The verdicts that count, of those on one subject in their order.
+
+    A dismissal takes back what was said before on the same doubt, and is taken back by what is said after it.
+    """
+    counting: list[Ruling] = []
+    for ruling in rulings:
+        taken_back = {DISMISSED} if ruling.verdict != DISMISSED else {one.verdict for one in counting}
+        counting = [one for one in counting if one.kind != ruling.kind or one.verdict not in taken_back]
+        counting.append(ruling)
+    return counting
 
 
 def _ruled(rulings: Sequence[Ruling]) -> tuple[Ruling | None, frozenset[int]]:

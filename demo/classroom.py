@@ -13,6 +13,7 @@ from demo.cast import CAST, portrait
 from demo.script import LESSON
 from demo.stage import DrawnSource, Stage, StageClock, StageError
 from recognizer.enrolment import Enrolment, Imported
+from recognizer.evidence import Evidence
 from recognizer.stores import Stores
 from recognizer.verify import Verifier
 from screen_agent.clock import SystemClock
@@ -95,7 +96,10 @@ def watch_lesson(
     clock = StageClock(starts_at, stage)
     source: FrameSource = DrawnSource(clock) if stage is None else stage.source(clock)
     try:
-        sink = InProcessSink(Verifier(stores.database, stores.cache, stores.engine, stores.settings))
+        evidence = Evidence(stores.archive)
+        sink = InProcessSink(
+            Verifier(stores.database, stores.cache, stores.engine, stores.settings, evidence)
+        )
         watcher = Watcher(session_id, source, TileHeadcounter(), sink, clock, "demo", seed)
         with ended_by_signals(watcher):
             return watcher.run(RandomSchedule(*GAPS_S, seed).moments(starts_at, ends_at), report)

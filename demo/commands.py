@@ -22,6 +22,7 @@ from demo.classroom import TIME_ZONE, enrol_cast, open_stage, plan_session, watc
 from demo.script import LESSON
 from portal.app import create_app
 from portal.errors import PortalError
+from portal.keeper import LedgerKeeper
 from portal.passwords import hash_password
 from portal.report_table import report_table
 from portal.server import make_server
@@ -110,7 +111,7 @@ def _serve(settings: Settings, stores: Stores, port: int, console: Console) -> N
     with stores.database.writing() as session:
         add_user(session, STAFF, "admin", hash_password(password))
         add_user(session, STUDENT, "student", hash_password(password))
-    app = create_app(settings, stores.database)
+    app = create_app(settings, stores.database, stores.cache)
     try:
         server = make_server(app, "127.0.0.1", port)
     except PortalError:
@@ -120,7 +121,8 @@ def _serve(settings: Settings, stores: Stores, port: int, console: Console) -> N
         f"staff     {STAFF}\nstudent   {STUDENT}\npassword  [bold]{password}[/bold] (for both; Ctrl-C ends)",
         highlight=False,
     )
-    server.serve()
+    with LedgerKeeper(stores.database):
+        server.serve()
 
 
 def _fresh_home(folder: Path) -> Settings:

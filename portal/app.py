@@ -4,8 +4,21 @@ from flask import Flask, g
 from flask_wtf.csrf import CSRFProtect
 
 from db.database import Database
+from db.face_cache import FaceCache
 from db.settings import Settings
-from portal import front, login, me, moments, sessions, wording
+from portal import (
+    balance,
+    entries,
+    entry_words,
+    front,
+    login,
+    me,
+    moments,
+    review_words,
+    reviews,
+    sessions,
+    wording,
+)
 from portal.access import guard
 from portal.desk import Desk, put_desk
 from portal.error_pages import show_errors
@@ -19,8 +32,8 @@ MAX_BODY_BYTES = 256 * 1024
 """Nothing but small forms is sent to the portal."""
 
 
-def create_app(settings: Settings, database: Database) -> Flask:
-    """Make the portal. The caller keeps the database and closes it after the last request.
+def create_app(settings: Settings, database: Database, cache: FaceCache | None = None) -> Flask:
+    """Make the portal. The caller keeps the database and the cache and closes them after the last request.
 
     Raises PortalError where the key file in `settings.home` cannot be used.
     """
@@ -36,16 +49,16 @@ def create_app(settings: Settings, database: Database) -> Flask:
         # As long as the sign-in: a page left open over lunch can still be sent.
         WTF_CSRF_TIME_LIMIT=None,
     )
-    put_desk(app, Desk(settings, database))
+    put_desk(app, Desk(settings, database, cache))
     add_headers(app)
     show_errors(app)
     watch_sign_ins(app)
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
     CSRFProtect(app)
-    for part in (front, login, sessions, me):
+    for part in (front, login, sessions, entries, reviews, me):
         app.register_blueprint(part.pages)
-    for words in (moments, wording):
+    for words in (moments, wording, entry_words, review_words, balance):
         app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(lambda: {"viewer": g.get("viewer")})

@@ -13,14 +13,19 @@ from typing import NoReturn
 import click
 from rich.console import Console
 
-from db.accounts import ROLES, add_user, find_user, set_password
+from db.accounts import ROLES, add_user, find_user, set_active, set_password
+from db.actor import at_keyboard
 from db.budget import allowance, budget_of, month_of
 from db.costs import month_costs, search_price, session_costs
 from db.database import Database, open_database
-from db.errors import NotFoundError
+from db.errors import NotFoundError, StoreError
+from db.evidence.sweeping import sweeping
+from db.face_cache import FaceCache, open_cache
+from db.ledger import catch_up
+from db.proof.settings_trail import note_settings
 from db.report import SessionReport, session_report
 from db.sessions import find_session
-from db.settings import load_settings
+from db.settings import Settings, load_settings
 from portal.cost_sheet import cost_table
 from portal.errors import PortalError
 from portal.passwords import SHORTEST, hash_password
@@ -55,8 +60,10 @@ def report(session_id: int, kind: str, output: Path | None, timeline: Path | Non
     """The attendance of session ID."""
     if kind == "xlsx" and output is None and sys.stdout.isatty():
         raise click.UsageError("a workbook is no text for a terminal; name a file with --output")
-    with _database() as database, database.reading() as reading:
-        found = session_report(reading, session_id)
+    with _database() as database:
+        catch_up(database, session_id)
+        with database.reading() as reading:
+            found = session_report(reading, session_id)
     if timeline is not None:
         from portal.timeline import draw_timeline
 
@@ -136,20 +143,38 @@ def costs(session_id: int | None, month: str | None, kind: str) -> None:
 def serve(host: str | None, port: int | None) -> None:
     """Run the portal until Ctrl-C or SIGTERM."""
     from portal.app import create_app
+    from portal.keeper import LedgerKeeper
     from portal.server import make_server
 
     settings = load_settings()
-    with _database() as database:
+    with _database() as database, _cache(settings) as cache, LedgerKeeper(database):
+        note_settings(database, settings, at_keyboard())
         server = make_server(
-            create_app(settings, database),
+            create_app(settings, database, cache),
             settings.portal_host if host is None else host,
             settings.portal_port if port is None else port,
         )
         signal.signal(signal.SIGTERM, _leave)
         click.echo(f"The portal is at {server.url} (stop it with Ctrl-C)")
         sys.stdout.flush()
-        server.serve()
+        with sweeping(settings, database):
+            server.serve()
     click.echo("The portal has stopped.")
+
+
+@contextmanager
+def _cache(settings: Settings) -> Iterator[FaceCache | None]:
+    """The face cache; None where it cannot be opened, for the portal works without."""
+    try:
+        cache = open_cache(settings.cache_url, settings.home / "cache")
+    except StoreError as error:
+        click.echo(f"gridroll: {error}; until the next start, verdicts hold for their session only", err=True)
+        yield None
+        return
+    try:
+        yield cache
+    finally:
+        cache.close()
 
 
 def _leave(number: int, frame: object) -> NoReturn:
@@ -162,6 +187,7 @@ def user() -> None:
     """Who may sign in to the portal."""
 
 
+REASON = click.option("--reason", default="", metavar="TEXT", help="Why, for those who read it later.")
 GENERATE = click.option("--generate", is_flag=True, help="Make a random password and print it.")
 
 
@@ -175,7 +201,7 @@ def add(email: str, role: str, generate: bool) -> None:
         password = _password(generate)
         password_hash = hash_password(password)
         with database.writing() as writing:
-            made = add_user(writing, email, role, password_hash)
+            made = add_user(writing, email, role, password_hash, at_keyboard())
     click.echo(f"{made.email} can sign in as {role}.")
     if generate:
         click.echo(password)
@@ -196,10 +222,36 @@ def password_(email: str, generate: bool) -> None:
             found = find_user(writing, email)
             if found is None:
                 raise NotFoundError(f"there is no user {email!r} any more")
-            set_password(writing, found, password_hash)
+            set_password(writing, found, password_hash, at_keyboard())
     click.echo(f"The password of {found.email} is changed.")
     if generate:
         click.echo(password)
+
+
+@user.command()
+@click.argument("email")
+@REASON
+def deactivate(email: str, reason: str) -> None:
+    """Let EMAIL sign in no more, and end their sign-ins; what they did stays theirs."""
+    _set_active(email, False, reason)
+
+
+@user.command()
+@click.argument("email")
+@REASON
+def activate(email: str, reason: str) -> None:
+    """Let EMAIL sign in again."""
+    _set_active(email, True, reason)
+
+
+def _set_active(email: str, active: bool, reason: str) -> None:
+    with _database() as database, database.writing() as writing:
+        found = find_user(writing, email)
+        if found is None:
+            raise NotFoundError(f"there is no user {email!r}; 'gridroll user add' makes one")
+        changed = set_active(writing, found, active, at_keyboard(), reason.strip())
+    state = "can" if active else "can no longer"
+    click.echo(f"{found.email} {state} sign in{'.' if changed else ', as before.'}")
 
 
 def _password(generate: bool) -> str:

@@ -1,4 +1,4 @@
-"""What every view works with: the settings, the ledger and the time of day."""
+"""What every view works with: the settings, the ledger, the face cache and the time of day."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from flask import Flask, current_app
 
 from db.database import Database
+from db.errors import StoreError
+from db.face_cache import FaceCache
+from db.ledger import catch_up
 from db.settings import Settings
 
 __all__ = ["Desk", "desk", "put_desk"]
@@ -18,11 +21,19 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`now`: the clock that decides whether a session still runs."""
+    """`cache`: None where there is none; verdicts then hold for their session only. `now`: says whether a session runs."""
 
     settings: Settings
     database: Database
+    cache: FaceCache | None = None
     now: Callable[[], datetime] = utc_now
+
+    def follow(self, session_id: int) -> None:
+        """Fold a session's ledger where it is due. Where that cannot be, pages show it as it was before."""
+        try:
+            catch_up(self.database, session_id)
+        except StoreError as error:
+            current_app.logger.warning("the ledger of session %d does not follow: %s", session_id, error)
 
 
 def put_desk(app: Flask, desk: Desk) -> None:

@@ -4,6 +4,7 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
+from db.due import due_of_student
 from db.report import student_record
 from portal.access import allowed
 from portal.desk import desk
@@ -23,6 +24,10 @@ def page() -> ResponseReturnValue:
     user, now = viewer(), desk().now()
     record = []
     if user is not None and user.student_id is not None:
+        with desk().database.reading() as reading:
+            due = due_of_student(reading, user.student_id)
+        for session_id in due:
+            desk().follow(session_id)
         with desk().database.reading() as reading:
             record = student_record(reading, user.student_id)
     return render_template(

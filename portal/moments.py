@@ -1,11 +1,22 @@
 """Moments as people read them: in the course's time zone, which is always named."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-__all__ = ["FILTERS", "between_joined", "between_left", "clock", "day", "hours", "local", "utc_text", "zone"]
+__all__ = [
+    "FILTERS",
+    "at_clock",
+    "between_joined",
+    "between_left",
+    "clock",
+    "day",
+    "hours",
+    "local",
+    "utc_text",
+    "zone",
+]
 
 DASH = "–"
 
@@ -53,6 +64,30 @@ def between_left(seen: datetime | None, before: datetime | None, time_zone: str)
     if before is None:
         return "there at the last look"
     return f"between {clock(seen, time_zone)} and {clock(before, time_zone)}"
+
+
+def at_clock(text: str, near: datetime, time_zone: str) -> datetime:
+    """The moment at which the zone's clocks show `09:05` or `09:05:30`, the one nearest to another moment, in UTC.
+
+    Raises ValueError for what is no time, or one that the clocks skip on that day.
+    """
+    shown = time.fromisoformat(text)
+    if shown.tzinfo is not None:
+        raise ValueError(f"{text!r} names an offset")
+    there, today = ZoneInfo(time_zone), local(near, time_zone).date()
+    found = []
+    for days in (-1, 0, 1):
+        for fold in (0, 1):
+            moment = (
+                datetime.combine(today + timedelta(days), shown, there).replace(fold=fold).astimezone(UTC)
+            )
+            if moment.astimezone(there).time() == shown:
+                found.append(moment)
+    nearest = min(found, key=lambda moment: abs(moment - near))
+    # Further away is another day's: on this one, clocks were set forward over the time.
+    if abs(nearest - near) > timedelta(hours=13):
+        raise ValueError(f"{text!r} is skipped")
+    return nearest
 
 
 def utc_text(moment: datetime) -> str:

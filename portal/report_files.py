@@ -17,14 +17,14 @@ from db.report import SessionReport, StudentLine
 from portal.moments import local, utc_text, zone
 from portal.wording import review_note, review_sentence, review_state, status, trigger
 
-__all__ = ["as_csv", "as_json", "as_xlsx", "file_stem", "safe_text"]
+__all__ = ["as_csv", "as_json", "as_xlsx", "file_stem", "fill_sheet", "safe_text"]
 
 FORMULA_STARTS = "=+-@＝＋－＠\t\r\n"
 """A spreadsheet may run a cell that begins like this (OWASP, CSV injection)."""
 
 NOT_IN_A_CELL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-NUMBER_FORMATS = {"Minutes": "0.0", "Confidence": "0%"}
+NUMBER_FORMATS = {"Minutes": "0.0", "Confidence": "0%", "Attended": "0%"}
 
 CSV_COLUMNS = (
     "student_no",
@@ -127,7 +127,7 @@ def as_xlsx(report: SessionReport) -> bytes:
             None if moment is None else local(moment, session.time_zone).replace(microsecond=0, tzinfo=None)
         )
 
-    _fill(
+    fill_sheet(
         attendance,
         (
             "Student no",
@@ -153,7 +153,7 @@ def as_xlsx(report: SessionReport) -> bytes:
             for line in report.students
         ),
     )
-    _fill(
+    fill_sheet(
         book.create_sheet("Looks"),
         (
             f"Time ({name})",
@@ -179,7 +179,7 @@ def as_xlsx(report: SessionReport) -> bytes:
             for look in report.looks
         ),
     )
-    _fill(
+    fill_sheet(
         book.create_sheet("Reviews"),
         (f"Time ({name})", "Student no", "What", "State", "Note"),
         (
@@ -214,9 +214,11 @@ def _local_text(moment: datetime | None, time_zone: str) -> str:
     return "" if moment is None else local(moment, time_zone).isoformat(timespec="seconds")
 
 
-def _fill(sheet: Worksheet, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    sheet.append(list(headings))
-    for cell in sheet[1]:
+def fill_sheet(sheet: Worksheet, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Fill an empty sheet with a table. Whatever a text begins with, it stays text, headings included."""
+    for column, heading in enumerate(headings, start=1):
+        cell = sheet.cell(1, column)
+        _put(cell, heading, "General")
         cell.font = Font(bold=True, color="FFFFFF")
         cell.fill = PatternFill("solid", fgColor="24324A")
         cell.alignment = Alignment(vertical="center")

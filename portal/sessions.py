@@ -4,24 +4,19 @@ import json
 
 from flask import Blueprint, Response, make_response, render_template
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup
 
-from db.budget import allowance, budget_of
-from db.costs import search_price, session_costs
 from db.report import SessionReport, list_sessions, session_report
 from portal.access import allowed
 from portal.desk import desk
-from portal.figures import figures, is_running
-from portal.prices import cost_sentence
+from portal.figures import is_running
 from portal.report_files import as_csv, as_json, as_xlsx, file_stem
+from portal.session_page import SESSION, session_page
 from portal.timeline import draw_timeline
 
 __all__ = ["pages"]
 
 pages = Blueprint("sessions", __name__)
 
-# As large as the ledger's keys: a larger number is no session, not an error of the database.
-SESSION = f"<int(max={2**63 - 1}):session_id>"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -39,21 +34,7 @@ def listing() -> ResponseReturnValue:
 @pages.get(f"/sessions/{SESSION}")
 @allowed("admin", "instructor")
 def page(session_id: int) -> ResponseReturnValue:
-    budget, price = budget_of(desk().settings), search_price(desk().settings)
-    with desk().database.reading() as reading:
-        report = session_report(reading, session_id)
-        costs = session_costs(reading, session_id, budget.currency, price)
-        cost = cost_sentence(costs, allowance(reading, budget, session_id))
-    return render_template(
-        "session.html",
-        cost=cost,
-        report=report,
-        session=report.session,
-        figures=figures(report),
-        running=is_running(report.session, desk().now()),
-        # draw_timeline escapes every name it draws.
-        timeline=Markup(draw_timeline(report, heading=False)),
-    )
+    return session_page(session_id)
 
 
 @pages.get(f"/sessions/{SESSION}/timeline.svg")
@@ -87,6 +68,7 @@ def report_json(session_id: int) -> Response:
 
 
 def _report(session_id: int) -> SessionReport:
+    desk().follow(session_id)
     with desk().database.reading() as reading:
         return session_report(reading, session_id)
 

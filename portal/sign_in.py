@@ -8,7 +8,7 @@ from datetime import timedelta
 import flask_login
 from flask import Flask, g, session
 
-from db.accounts import begin_sign_in, end_sign_in, find_sign_in, find_user, touch_sign_in
+from db.accounts import begin_sign_in, end_sign_in, find_sign_in, find_user, renew_hash, touch_sign_in
 from portal.desk import desk
 from portal.passwords import check_password
 
@@ -77,7 +77,7 @@ def sign_in(email: str, password: str) -> bool:
         begin_sign_in(writing, usable.id, _sha256(token))
         held = find_user(writing, email)
         if check.new_hash is not None and held is not None:
-            held.password_hash = check.new_hash
+            renew_hash(writing, held, check.new_hash)
     # What was in the cookie before belongs to whoever held it then.
     session.clear()
     flask_login.login_user(_load(token))
@@ -89,8 +89,8 @@ def sign_out() -> None:
     """End the sign-in in the ledger, so that a copy of the cookie is worth nothing."""
     current = viewer()
     if current is not None:
-        with desk().database.writing() as writing:
-            end_sign_in(writing, _sha256(current.token))
+        token_hash = _sha256(current.token)
+        desk().database.transact(lambda writing: end_sign_in(writing, token_hash))
     flask_login.logout_user()
     session.clear()
     g.pop("viewer", None)
@@ -104,8 +104,7 @@ def _load(token: str) -> Viewer | None:
     if row is None:
         return None
     if desk().now() - row.last_used_at > TOUCHED_EVERY:
-        with database.writing() as writing:
-            touch_sign_in(writing, token_hash)
+        database.transact(lambda writing: touch_sign_in(writing, token_hash))
     user = row.user
     return Viewer(
         token, user.id, user.email, user.role, user.student_id, user.student.name if user.student else None

@@ -29,7 +29,14 @@ TRIGGERS = {
 SOURCES = {"system": "Gridroll", "staff": "Staff"}
 
 
-REVIEW_STATES = {"open": "Open", "confirmed": "Confirmed", "rejected": "Rejected", "guest": "Guest"}
+REVIEW_STATES = {
+    "open": "Open",
+    "confirmed": "Confirmed",
+    "reassigned": "Reassigned",
+    "not_this_person": "Not this person",
+    "guest": "Guest",
+    "dismissed": "Dismissed",
+}
 
 ADVICE = {
     "unknown_face": "Somebody of the roster, a guest, or nobody who should be there?",
@@ -106,6 +113,11 @@ def review_sentence(review: ReviewLine, time_zone: str) -> str:
     return f"{_plain(review.kind)}{about} at {at}."
 
 
+def sentence(text: str) -> str:
+    """An error's line as a sentence: a capital at the beginning, a full stop at the end."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
 def _plain(word: str) -> str:
     return word.replace("_", " ").capitalize()
 
@@ -116,6 +128,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "review_note": review_note,
     "review_sentence": review_sentence,
     "review_state": review_state,
+    "sentence": sentence,
     "source": source,
     "status": status,
     "trigger": trigger,

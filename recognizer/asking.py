@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from db.face_cache import CachedFace
 from recognizer.decision import Policies
 from recognizer.embedding import embed
 from recognizer.engine import FaceEngine
 from recognizer.known import Judged
-from recognizer.memory import IdentityMemory, Remembered
+from recognizer.memory import Recollection, Remembered
 from recognizer.observation import Observation, SeenFace
 from recognizer.reunion import Question, is_still, known_again
 
@@ -20,13 +19,13 @@ MIRROR_ADDS_PCT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The roster of a session: names by student id, whose the roster's faces are, and what staff said of faces.
+    """The roster of a session: names by student id, what staff said of faces, and what is remembered.
 
     `lately`: who was seen at the look before.
     """
 
     names: Mapping[int, str]
-    faces: Mapping[str, CachedFace]
+    memory: Recollection
     judged: Judged
     lately: frozenset[str]
 
@@ -34,8 +33,7 @@ class Group:
 class Asker:
     """Makes questions of observations. `engine`: who will be asked. `policies`: what a name takes."""
 
-    def __init__(self, memory: IdentityMemory, engine: FaceEngine, policies: Policies) -> None:
-        self._memory = memory
+    def __init__(self, engine: FaceEngine, policies: Policies) -> None:
         self._engine = engine
         self._policies = policies
 
@@ -66,8 +64,8 @@ class Asker:
         before = [
             held[face.succeeds] for face in observation.faces if face.succeeds in held and face.succeeds
         ]
-        lately = self._memory.recall(observation.session_id, group.lately - here).values()
-        students = self._memory.recall_students(observation.session_id, absent, group.names)
+        lately = group.memory.recall(group.lately - here).values()
+        students = group.memory.recall_students(absent, group.names)
         ruled = group.judged.tracks.ruling
         away = {
             one.person: one

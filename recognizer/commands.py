@@ -11,10 +11,12 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from db.actor import at_keyboard
 from db.people import indexed_faces
 from db.settings import load_settings
 from recognizer.enrolment import Enrolment, Imported
 from recognizer.errors import PhotoError, RecognizerError, UnlikeError
+from recognizer.rebuild import rebuild
 from recognizer.refusals import Refusal, RefusalReport
 from recognizer.stores import Stores, open_stores
 
@@ -29,7 +31,10 @@ REPORT = click.option(
 @contextmanager
 def _enrolment() -> Iterator[tuple[Enrolment, Stores]]:
     with open_stores(load_settings()) as stores:
-        yield Enrolment(stores.database, stores.cache, stores.engine, stores.settings), stores
+        yield (
+            Enrolment(stores.database, stores.cache, stores.engine, stores.settings, at_keyboard()),
+            stores,
+        )
 
 
 @click.group()
@@ -206,6 +211,39 @@ def remove(student_no: str) -> None:
     """Remove all faces of the student STUDENT_NO, here and in the engine."""
     with _enrolment() as (enrolment, _):
         click.echo(f"{enrolment.remove(student_no)} faces of {student_no} removed")
+
+
+@faces.command("rebuild")
+def rebuild_() -> None:
+    """Make the cache of faces anew from the database, and say where the engine disagrees with it.
+
+    For when the cache was lost, restored or suspected. Safe while classes are watched.
+    """
+    with open_stores(load_settings()) as stores:
+        result = rebuild(stores.database, stores.cache, stores.engine)
+    total = result.written + result.kept
+    click.echo(
+        f"{'1 face' if total == 1 else f'{total} faces'}: {result.written} written, {result.kept} up to date; "
+        f"{result.removed} of nobody removed"
+    )
+    if result.only_database:
+        click.echo(
+            f"unknown to the engine, so never recognised: {_counted(result.only_database)}; import the roster with the "
+            "photographs again"
+        )
+    if result.only_engine:
+        click.echo(
+            f"known to the engine only, so nobody's: {_counted(result.only_engine)}; 'gridroll faces remove NUMBER' takes "
+            "them out, or another installation shares the collection"
+        )
+
+
+def _counted(numbers: Sequence[str]) -> str:
+    """How many faces, and of whom; the first twenty students are named."""
+    faces = "1 face" if len(numbers) == 1 else f"{len(numbers)} faces"
+    students = sorted(set(numbers))
+    more = f" and {len(students) - 20} more" if len(students) > 20 else ""
+    return f"{faces} of {', '.join(students[:20])}{more}"
 
 
 @faces.command()

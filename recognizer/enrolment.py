@@ -1,11 +1,18 @@
 """Putting students' faces into the engine, each with a consent on record, and taking them out again."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
+from db.audit import SYSTEM, note
 from db.database import Database
+from db.errors import EvidenceError
+from db.evidence import open_archive
 from db.face_cache import FaceCache
 from db.judgements import forget_templates
 from db.people import (
@@ -63,10 +70,18 @@ class _Submission:
 
 
 class Enrolment:
-    """Adds and removes faces in the engine, the database and the cache together."""
+    """Adds and removes faces in the engine, the database and the cache together. `actor`: on whose behalf."""
 
-    def __init__(self, database: Database, cache: FaceCache, engine: FaceEngine, settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        cache: FaceCache,
+        engine: FaceEngine,
+        settings: Settings,
+        actor: str = SYSTEM,
+    ) -> None:
         self._database = database
+        self._actor = actor
         self._cache = cache
         self._engine = engine
         self._settings = settings
@@ -92,11 +107,11 @@ class Enrolment:
         """
         lines = read_roster(roster)
         with self._database.writing() as session:
-            course = make_course(session, course_code, time_zone)
-            students = enrol(session, course, lines)
+            course = make_course(session, course_code, time_zone, self._actor)
+            students = enrol(session, course, lines, self._actor)
             for line, student in zip(lines, students, strict=True):
-                if note := line.consent or consent:
-                    record_consent(session, student, note)
+                if under := line.consent or consent:
+                    record_consent(session, student, under, self._actor)
             session.flush()
             agreed = consented(session, [student.id for student in students])
             owners = [Owner.of(student) for student in students]
@@ -132,7 +147,7 @@ class Enrolment:
             with_photo = {one.owner.student_id for one in handed_in if one.owner is not None}
             if consent:
                 for student_id in sorted(with_photo):
-                    record_consent(session, students[student_id], consent)
+                    record_consent(session, students[student_id], consent, self._actor)
                 session.flush()
             agreed = consented(session, with_photo)
         return self._enrol(list(owners.values()), handed_in, agreed, course_code, progress, refused)
@@ -177,19 +192,35 @@ class Enrolment:
         return found
 
     def remove(self, student_no: str) -> int:
-        """Remove all faces of a student from the engine, the cache and the database; returns how many there were."""
+        """Remove all faces of a student from the engine, the cache, the evidence and the database.
+
+        Returns how many were enrolled.
+        """
         with self._database.reading() as session:
             student = find_student(session, student_no)
             face_ids = {face.face_id for face in indexed_faces(session, [student.id])}
         # Also those that an import cut short left without a row.
         face_ids |= {face.face_id for face in self._engine.faces() if face.external_id == student_no}
-        # The rows go last: as long as one is left, a removal that was cut short can be repeated.
+        # The rows go after what they stand for: as long as one is left, a removal that was cut short can be repeated.
         self._engine.remove(face_ids)
         self._cache.forget(student.id)
-        with self._database.writing() as session:
-            forget_templates(session, student.id)
-            forget_faces(session, [face.face_id for face in indexed_faces(session, [student.id])])
+        with closing(open_archive(self._settings, self._database)) as archive:
+            with suppress(EvidenceError):  # a crop that stays keeps nothing else from going; it is told below
+                archive.erase_student(student.id, self._actor)
+            self._database.transact(partial(self._forget, student_id=student.id, removed=face_ids))
+            # Once more, for looks that were under way: those stored from now on find no face and keep nothing.
+            archive.erase_student(student.id, self._actor)
+        self._cache.forget(student.id)
         return len(face_ids)
+
+    def _forget(self, session: Session, student_id: int, removed: Collection[str]) -> None:
+        templates = forget_templates(session, student_id)
+        held = [face.face_id for face in indexed_faces(session, [student_id])]
+        forget_faces(session, held, self._actor)
+        if removed or held or templates:
+            before = {"faces": len({*removed, *held}), "judged_faces": templates}
+            after = {"faces": 0, "judged_faces": 0}
+            note(session, self._actor, "biometrics.erased", f"student:{student_id}", before, after)
 
     def compare(self, one: Path, other: Path) -> float:
         """Similarity of the faces on two photographs, in percent."""
@@ -217,7 +248,7 @@ class Enrolment:
         lookalikes: Sequence[str],
         confirmed: bool,
     ) -> tuple[str, ...]:
-        intake = Intake(self._database, self._engine, self._settings, [owner])
+        intake = Intake(self._database, self._engine, self._settings, [owner], self._actor)
         if intake.holds(owner, sha256_of(content)):
             raise RecognizerError(f"photo {name} of {owner.name} ({owner.student_no}) is indexed already")
         face_ids = intake.take(owner, content, name, consent, lookalikes, confirmed)
@@ -235,7 +266,7 @@ class Enrolment:
     ) -> Imported:
         # Without an agreement a photograph is not even opened.
         allowed = [one for one in handed_in if one.owner is None or one.owner.student_id in agreed]
-        intake = Intake(self._database, self._engine, self._settings, roster)
+        intake = Intake(self._database, self._engine, self._settings, roster, self._actor)
         pictures = Counter(
             (sha256, one.owner.student_no)
             for one in allowed

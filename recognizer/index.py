@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from db.files import write_whole
 from recognizer.embedding import DIMENSIONS, Vector
-from recognizer.files import write_whole
 from recognizer.snapshot import Snapshot
 from recognizer.vectors import VectorFolder
 

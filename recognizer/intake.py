@@ -6,14 +6,16 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from db.audit import SYSTEM
 from db.database import Database
-from db.people import find_student, forget_faces, indexed_faces, record_consent
+from db.people import find_student, forget_faces, indexed_faces, record_consent, record_faces
 from db.schema import FaceRow, Student
 from db.settings import Settings
 from recognizer.engine import FaceEngine, IndexedFace
 from recognizer.errors import PhotoError
 from recognizer.gate import Gate
 from recognizer.photo import open_photo
+from recognizer.quality import measure
 
 __all__ = ["Intake", "Owner", "sha256_of"]
 
@@ -33,18 +35,24 @@ class Owner:
 
 
 class Intake:
-    """One batch of photographs for some students. For one thread.
+    """One batch of photographs for some students, on behalf of `actor`. For one thread.
 
     Made, it first removes what a batch cut short or a lost folder left over of these students: a face is enrolled when
     both the database and the engine know it.
     """
 
     def __init__(
-        self, database: Database, engine: FaceEngine, settings: Settings, owners: Iterable[Owner]
+        self,
+        database: Database,
+        engine: FaceEngine,
+        settings: Settings,
+        owners: Iterable[Owner],
+        actor: str = SYSTEM,
     ) -> None:
         self._database = database
         self._engine = engine
         self._settings = settings
+        self._actor = actor
         self._gate = Gate(database, engine, settings)
         self._held: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
         """By student number and photograph's SHA-256: the collection of each face id."""
@@ -89,17 +97,19 @@ class Intake:
         if not before:
             own = {face_id: engine for faces in photos.values() for face_id, engine in faces.items()}
             self._gate.check_identity(photo, name, owner.student_no, owner.name, own, lookalikes, confirmed)
+        quality = measure(photo.face).score
         faces = self._engine.index(photo.face, owner.student_no)
         fresh = {face.face_id: face.engine for face in faces}
         try:
             with self._database.writing() as session:
                 student = find_student(session, owner.student_no)
                 if consent:
-                    record_consent(session, student, consent)
+                    record_consent(session, student, consent, self._actor)
                 # An engine may answer with the face it has already, where the photograph is the same.
-                forget_faces(session, before.keys())
-                session.flush()
-                session.add_all(_row(face, student, name, sha256) for face in faces)
+                forget_faces(session, before.keys(), self._actor, "the same photograph is indexed anew")
+                record_faces(
+                    session, [_row(face, student, name, sha256, quality) for face in faces], self._actor
+                )
         except BaseException:
             self._engine.remove(fresh.keys() - before.keys())
             raise
@@ -122,14 +132,15 @@ class Intake:
                     self._held[row.student.student_no][row.photo_sha256][row.face_id] = row.engine
             if left_over := known - {row.face_id for row in rows}:
                 self._engine.remove(left_over)
-            forget_faces(session, [row.face_id for row in rows if row.face_id not in known])
+            lost = [row.face_id for row in rows if row.face_id not in known]
+            forget_faces(session, lost, self._actor, "the engine does not have it")
 
 
 def sha256_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _row(face: IndexedFace, student: Student, name: str, sha256: str) -> FaceRow:
+def _row(face: IndexedFace, student: Student, name: str, sha256: str, quality: float) -> FaceRow:
     return FaceRow(
         face_id=face.face_id,
         student_id=student.id,
@@ -137,5 +148,6 @@ def _row(face: IndexedFace, student: Student, name: str, sha256: str) -> FaceRow
         model=face.model,
         photo=name[-255:],
         photo_sha256=sha256,
+        quality=quality,
         indexed_at=datetime.now(UTC),
     )

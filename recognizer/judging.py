@@ -1,5 +1,7 @@
 """Settling reviews: staff say who a face is, who it is not, or that it is a guest."""
 
+import logging
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,58 +9,74 @@ from sqlalchemy.orm import Session
 
 from db.database import Database
 from db.doubts import CUES, HEADCOUNT, IDENTITY, TWO_TILES
+from db.errors import StoreError
 from db.face_cache import FaceCache
-from db.judgements import NewJudgement, find_review, record_judgement
+from db.judgements import NewJudgement, find_review, record_judgement, settle_review
 from db.ledger import refold
 from db.people import find_student, roster_of
+from db.reviews import refuse_changed
 from db.schema import ReviewRow
 from db.sessions import find_session, lock_session
 from db.settings import Settings
-from db.tracks import EXPLAINED, GUEST, IS_STUDENT, NOT_STUDENT
+from db.tracks import DISMISSED, EXPLAINED, GUEST, IS_STUDENT, NOT_STUDENT
 from recognizer.errors import RecognizerError
 from recognizer.memory import IdentityMemory, Remembered
 
 __all__ = ["Judging", "Settlement"]
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Who settles a review and why. `by`: an e-mail address, or whoever was at the keyboard."""
+    """Who settles a review and why. `by`: an e-mail address, or whoever was at the keyboard.
+
+    `mark`: of the review as they read it (`db.reviews.review_mark`); None: whatever it is by now.
+    """
 
     by: str
     reason: str = ""
+    mark: str | None = None
 
 
 class Judging:
     """Keeps staff's verdicts, folds the ledger anew and tells the identity memory. Saying the same again changes nothing.
 
-    Each method returns what the review's session is. Raises NotFoundError and RecognizerError.
+    Each method returns what the review's session is. Raises NotFoundError, RecognizerError and ReviewConflictError.
+    Without the cache (None, or its server is away) a verdict holds for its session and is not known again elsewhere.
     """
 
-    def __init__(self, database: Database, cache: FaceCache, settings: Settings) -> None:
+    def __init__(self, database: Database, cache: FaceCache | None, settings: Settings) -> None:
         self._database = database
-        self._memory = IdentityMemory(cache)
+        self._memory = None if cache is None else IdentityMemory(cache)
         self._known_for = timedelta(days=settings.judgement_days)
 
     def confirm(self, review_id: int, student_no: str | None, settlement: Settlement) -> int:
         """It is the student: the suspected one, or `student_no`. In two tiles: both are. Of a headcount: it is explained."""
         with self._database.reading() as session:
             review = find_review(session, review_id)
-            if review.kind == HEADCOUNT:
-                if student_no is not None:
-                    raise RecognizerError(f"review {review_id} is about a headcount; leave --student away")
-                return self._judge(review, EXPLAINED, None, settlement, "confirmed")
-            student_id = self._student(session, review, student_no)
+            if review.kind == HEADCOUNT and student_no is not None:
+                raise RecognizerError(f"review {review_id} is about a headcount; leave --student away")
+            student_id = None if review.kind == HEADCOUNT else self._student(session, review, student_no)
+        if review.kind == HEADCOUNT:
+            return self._judge(review, EXPLAINED, None, settlement, "confirmed")
         if student_id is None:
             raise RecognizerError(f"review {review_id} suspects nobody; say who it is with --student NO")
-        return self._judge(review, IS_STUDENT, student_id, settlement, "confirmed")
+        state = "confirmed" if student_id == review.student_id else "reassigned"
+        return self._judge(review, IS_STUDENT, student_id, settlement, state)
 
     def reject(self, review_id: int, student_no: str | None, settlement: Settlement) -> int:
         """It is not the student, here and wherever the face turns up; where none is suspected: nobody of the roster."""
         with self._database.reading() as session:
             review = _about_a_face(find_review(session, review_id))
             student_id = self._student(session, review, student_no)
-        return self._judge(review, NOT_STUDENT, student_id, settlement, "rejected")
+        return self._judge(review, NOT_STUDENT, student_id, settlement, "not_this_person")
+
+    def dismiss(self, review_id: int, settlement: Settlement) -> int:
+        """The doubt is not worth settling: what the machine said stands, and nobody is spared for it any more."""
+        with self._database.reading() as session:
+            review = find_review(session, review_id)
+        return self._judge(review, DISMISSED, review.student_id, settlement, "dismissed")
 
     def guest(self, review_id: int, name: str, settlement: Settlement) -> int:
         """It is somebody who may be there without being enrolled, here and wherever the face turns up."""
@@ -91,14 +109,18 @@ class Judging:
         name: str = "",
     ) -> int:
         subjects = [review.subject]
-        if review.kind == TWO_TILES and verdict == IS_STUDENT and review.beside is not None:
+        if review.kind == TWO_TILES and verdict in {IS_STUDENT, DISMISSED} and review.beside is not None:
             subjects.append(review.beside)
-        held = {} if verdict == EXPLAINED else self._memory.recall(review.session_id, subjects)
+        # A dismissal concerns the memory only where it takes back what staff said before.
+        silent = verdict == EXPLAINED or (verdict == DISMISSED and review.state in {"open", "dismissed"})
+        held = {} if silent else self._recall(review.session_id, subjects)
         # Who is on a still picture may well come in person: such a verdict is about this track and no other face.
         lasting = verdict in {GUEST, NOT_STUDENT} and review.kind not in CUES
-        now = datetime.now(UTC)
-        with self._database.writing() as session:
+
+        def store(session: Session) -> None:
             lock_session(session, review.session_id)
+            now = datetime.now(UTC)
+            refuse_changed(session, review.id, settlement.mark, verdict, student_id, name)
             for subject in subjects:
                 seen = held.get(subject)
                 record_judgement(
@@ -118,14 +140,34 @@ class Judging:
                         expires_at=now + self._known_for,
                     ),
                 )
-            find_review(session, review.id).state = state
+            said = student_id if verdict == IS_STUDENT else None
+            settled = find_review(session, review.id)
+            settle_review(session, settled, state, said, settlement.by, now, settlement.reason)
             session.flush()
             refold(session, find_session(session, review.session_id))
-        if verdict != EXPLAINED:
-            self._memory.remember(
-                review.session_id, [_now(one, verdict, student_id, name, lasting) for one in held.values()]
-            )
+
+        self._database.transact(store)
+        self._remember(
+            review.session_id, [_now(one, verdict, student_id, name, lasting) for one in held.values()]
+        )
         return review.session_id
+
+    def _recall(self, session_id: int, subjects: Collection[str]) -> dict[str, Remembered]:
+        if self._memory is None:
+            return {}
+        try:
+            return self._memory.recall(session_id, subjects)
+        except StoreError as error:
+            _log.warning("a verdict holds for its session only: %s", error)
+            return {}
+
+    def _remember(self, session_id: int, people: Collection[Remembered]) -> None:
+        if self._memory is None or not people:
+            return
+        try:
+            self._memory.remember(session_id, people)
+        except StoreError as error:
+            _log.warning("a verdict is stored, but not remembered for later looks: %s", error)
 
 
 def _about_a_face(review: ReviewRow) -> ReviewRow:
@@ -142,5 +184,7 @@ def _now(before: Remembered, verdict: str, student_id: int | None, name: str, la
         return replace(before, verdict="named", student_id=student_id, guest="")
     if verdict == GUEST:
         return replace(before, verdict="guest", student_id=None, guest=name)
+    if verdict == DISMISSED:
+        return replace(before, verdict="pending", student_id=None, guest="")
     likeliest = before.likeliest_id if lasting else None
     return replace(before, verdict="unknown", student_id=None, likeliest_id=likeliest, guest="")

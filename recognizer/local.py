@@ -8,7 +8,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.embedding import MODEL, embed, unit
+from recognizer.embedding import MODEL, embed
 from recognizer.engine import Answer, Candidate, IndexedFace, Probe
 from recognizer.index import index_path
 from recognizer.likeness import Likeness
@@ -85,8 +85,10 @@ class LocalEngine:
         return answers
 
     def compare(self, one: FaceCrop, other: FaceCrop) -> float:
-        first, second = unit(embed([one, other]))
-        return float(similarity_pct(first @ second))
+        # In double precision: rounded to single, a photograph would not wholly resemble itself.
+        first, second = np.asarray(embed([one, other]), np.float64)
+        lengths = np.linalg.norm(first) * np.linalg.norm(second)
+        return float(similarity_pct(np.asarray(first @ second / lengths)))
 
     def faces(self) -> Iterator[IndexedFace]:
         return iter(

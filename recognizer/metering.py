@@ -1,7 +1,6 @@
 """What is asked of a provider and what it costs: the seams, and their keeping in the ledger's database."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -9,17 +8,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from db.budget import Budget, as_micros, hold, month_of, release, spend
 from db.costs import NewCall, record_call, record_refusals
 from db.database import Database
-from db.errors import DatabaseError
 
 __all__ = ["Call", "EmptyPurse", "LedgerMeter", "Meter", "Purse"]
-
-TRIES, PAUSE_S = 4, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +162,5 @@ class LedgerMeter:
         self._write(lambda session: release(session, self._budget.currency, month, session_id, micros))
 
     def _write(self, action: Callable[[Session], None]) -> None:
-        """Do it in a transaction of its own; again, where the database was busy and has certainly undone it."""
-        for tried in range(1, TRIES + 1):
-            try:
-                with self._database.writing() as session:
-                    action(session)
-                return
-            except DatabaseError as error:
-                cause = error.__cause__
-                # Of a transaction whose connection broke nobody knows whether it was committed.
-                lost = not isinstance(cause, DBAPIError) or cause.connection_invalidated
-                if lost or not error.transient or tried == TRIES:
-                    raise
-                time.sleep(PAUSE_S * tried)
+        # Money is counted once: what may have been committed is not done again.
+        self._database.transact(action, idempotent=False)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from db.files import write_whole
 from recognizer.errors import EngineError
-from recognizer.files import write_whole
 from recognizer.weights import OUTPUTS, convert
 
 if TYPE_CHECKING:

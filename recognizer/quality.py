@@ -28,6 +28,9 @@ MAX_YAW = 0.33
 PITCH = (0.42, 1.1)
 MAX_ROLL_DEG = 28.0
 
+GOOD_FACE_PX, GOOD_P95, GOOD_P5, GOOD_BLUR = 120, 140, 110, 0.6
+"""From where a face that is larger, brighter, darker or sharper is no better to recognise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -56,6 +59,27 @@ class Quality:
     yaw: float
     pitch: float
     roll_deg: float
+
+    @property
+    def score(self) -> float:
+        """How good the photograph is, 0 to 1: how far the worst of size, light, sharpness and pose is from refusal.
+
+        Each counts 0 at the bound of `CHECKS` and 1 from where more adds nothing, in equal steps between: 120 pixels; no
+        black and no white, the brightest part at 140 and the darkest at 110; a blur of .6; a head that is straight.
+        """
+        middle, reach = sum(PITCH) / 2, (PITCH[1] - PITCH[0]) / 2
+        margins = (
+            (self.height_px - MIN_FACE_PX) / (GOOD_FACE_PX - MIN_FACE_PX),
+            (self.p95 - MIN_P95) / (GOOD_P95 - MIN_P95),
+            (MAX_P5 - self.p5) / (MAX_P5 - GOOD_P5),
+            1 - self.black / MAX_BLACK,
+            1 - self.white / MAX_WHITE,
+            (MAX_BLUR - self.blur) / (MAX_BLUR - GOOD_BLUR),
+            1 - abs(self.yaw) / MAX_YAW,
+            1 - abs(self.pitch - middle) / reach,
+            1 - abs(self.roll_deg) / MAX_ROLL_DEG,
+        )
+        return min(1.0, max(0.0, min(margins)))
 
 
 CHECKS: tuple[tuple[str, Callable[[Quality], bool], str], ...] = (

@@ -1,11 +1,9 @@
 """`gridroll reviews`."""
 
-import getpass
 import json
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -13,8 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from db.actor import acting, at_keyboard
 from db.database import open_database
+from db.errors import EvidenceError
+from db.evidence import open_archive
 from db.judgements import forget_guest, reviews_of
+from db.ledger import catch_up
 from db.schema import ReviewRow
 from db.sessions import find_session
 from db.settings import load_settings
@@ -39,6 +41,7 @@ def list_(session_id: int, kind: str) -> None:
     """The reviews of SESSION, open and settled; times are UTC."""
     database = open_database(load_settings().resolved_database_url)
     try:
+        catch_up(database, session_id)
         with database.reading() as reading:
             find_session(reading, session_id)
             lines = [_line(row) for row in reviews_of(reading, session_id)]
@@ -80,7 +83,18 @@ def reject(review_id: int, student_no: str | None, by: str | None, reason: str) 
     """It is not the student: this face is never given that name again."""
     with _judging() as judging:
         session_id = judging.reject(review_id, student_no, _settlement(by, reason))
-    click.echo(f"review {review_id} of session {session_id} is rejected")
+    click.echo(f"review {review_id} of session {session_id} is settled: not this person")
+
+
+@reviews.command()
+@REVIEW
+@BY
+@REASON
+def dismiss(review_id: int, by: str | None, reason: str) -> None:
+    """The doubt is not worth settling: what the machine said stands."""
+    with _judging() as judging:
+        session_id = judging.dismiss(review_id, _settlement(by, reason))
+    click.echo(f"review {review_id} of session {session_id} is dismissed")
 
 
 @reviews.command()
@@ -99,10 +113,17 @@ def guest(review_id: int, name: str, by: str | None, reason: str) -> None:
 @click.argument("name")
 def forget(name: str) -> None:
     """Remove the guest NAME and their face; heads they explained stay explained."""
-    database = open_database(load_settings().resolved_database_url)
+    settings = load_settings()
+    database = open_database(settings.resolved_database_url)
     try:
-        with database.writing() as writing:
-            removed = forget_guest(writing, name)
+        with closing(open_archive(settings, database)) as archive:
+            with suppress(EvidenceError):  # a crop that stays keeps nothing else from going; it is told below
+                archive.erase_guest(name, at_keyboard())  # first, while the name tells which crops
+            with database.writing() as writing:
+                removed = forget_guest(writing, name, at_keyboard())
+            # Once more, for looks that were under way: a guest who was forgotten has no name.
+            if removed:
+                archive.erase_guest("", at_keyboard())
     finally:
         database.close()
     if not removed:
@@ -130,10 +151,7 @@ def _judging() -> Iterator[Any]:
 def _settlement(by: str | None, reason: str) -> Any:
     from recognizer.judging import Settlement
 
-    who = by or f"{getpass.getuser()}@{socket.gethostname()}"
-    if "@" not in who or len(who) > 254:
-        raise RecognizerError(f"{who[:40]!r} is no e-mail address; give --by the one of who settles it")
-    return Settlement(who, reason.strip())
+    return Settlement(acting(by), reason.strip())
 
 
 def _line(row: ReviewRow) -> dict[str, Any]:
@@ -142,8 +160,15 @@ def _line(row: ReviewRow) -> dict[str, Any]:
         "kind": row.kind,
         "student_no": row.student.student_no if row.student else None,
         "rival_no": row.rival.student_no if row.rival else None,
-        "at": row.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "at": _iso(row.at),
         "state": row.state,
+        "settled_by": row.settled_by,
+        "settled_at": None if row.settled_at is None else _iso(row.settled_at),
+        "reason": row.reason,
         "subject": row.subject,
         "beside": row.beside,
     }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,13 +1,14 @@
 """Opens what recognition works with, as the settings say, and closes it again."""
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from db.budget import budget_of
 from db.costs import search_price
 from db.database import Database, open_database
 from db.errors import ConfigError
+from db.evidence import Archive, open_archive
 from db.face_cache import FaceCache, open_cache
 from db.people import cached_faces
 from db.settings import Settings
@@ -24,19 +25,21 @@ class Stores:
     database: Database
     cache: FaceCache
     engine: FaceEngine
+    archive: Archive
 
 
 @contextmanager
 def open_stores(settings: Settings) -> Iterator[Stores]:
-    """The database, the cache and the engine, ready to use; closed at the end, whatever happens."""
+    """The database, the cache, the engine and the evidence, ready to use; closed at the end, whatever happens."""
     database = open_database(settings.resolved_database_url)
     try:
         cache = open_cache(settings.cache_url, settings.home / "cache")
         try:
-            cache.prepare()
+            cache.try_to_prepare()
             engine = open_engine(settings, database)
             try:
-                yield Stores(settings, database, cache, engine)
+                with closing(open_archive(settings, database)) as archive:
+                    yield Stores(settings, database, cache, engine, archive)
             finally:
                 engine.close()
         finally:

@@ -5,16 +5,16 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from db.errors import StoreError
+from db.files import erase_file
 from db.journal import write_ahead
 from recognizer.embedding import DIMENSIONS, Vector
-from recognizer.files import erase_file
 from recognizer.legacy import old_faces
 from recognizer.snapshot import Rows, Snapshot
 
@@ -184,7 +184,9 @@ class VectorFolder:
             ) from error
 
     def _connect(self) -> sqlite3.Connection:
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        # A file that is there is not opened: closing it again would take this program's locks away, see db.sqlite_file.
+        with suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         database = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
             write_ahead(database, BUSY_S)

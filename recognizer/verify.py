@@ -1,5 +1,6 @@
 """From an observation to names in the ledger: ask, decide, remember, store."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -8,16 +9,19 @@ from sqlalchemy.orm import Session
 
 from db.database import Database
 from db.face_cache import CachedFace, FaceCache
+from db.ingest import LookWriter
 from db.judgements import drop_expired, known_faces, rulings_of
-from db.ledger import refold
-from db.looks import NewLook, NewNaming, NewSighting, find_look, record_look, tracks_before
-from db.people import cached_faces, indexed_faces, roster_of
+from db.ledger import catch_up
+from db.looks import NewLook, NewNaming, NewSighting, tracks_before
+from db.people import cached_faces, face_stamps, roster_of, with_faces
 from db.sessions import find_session
 from db.settings import Settings
+from db.stored_look import StoredLook, stored_look
 from db.tracks import Tracks
 from recognizer.asking import Asker, Group, seated
 from recognizer.decision import Policies, Policy, Verdict, assign, decide
 from recognizer.engine import Answer, FaceEngine
+from recognizer.evidence import Evidence
 from recognizer.known import Judged
 from recognizer.memory import IdentityMemory, Remembered
 from recognizer.observation import Observation, Receipt
@@ -27,6 +31,8 @@ __all__ = ["Verifier"]
 
 PAID_LOOKS = 3
 """Different looks at one person that are searched for where every search is billed; then staff are asked."""
+KEPT = 64
+"""Looks whose conclusions are kept while they cannot be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,66 +46,131 @@ class _Conclusion:
 
 
 class Verifier:
-    """Turns observations into sightings and names, and folds the ledger. Safe to share between threads."""
+    """Turns observations into sightings and names, and folds the ledger.
 
-    def __init__(self, database: Database, cache: FaceCache, engine: FaceEngine, settings: Settings) -> None:
+    Safe to share between threads; the same observation is handed in by one at a time, else it may be searched for twice.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        cache: FaceCache,
+        engine: FaceEngine,
+        settings: Settings,
+        evidence: Evidence | None = None,
+    ) -> None:
         self._database = database
-        self._cache = cache
+        self._evidence = evidence or Evidence()
         self._engine = engine
         self._memory = IdentityMemory(cache)
         self._policies = Policies(settings)
-        self._asker = Asker(self._memory, engine, self._policies)
+        self._asker = Asker(engine, self._policies)
+        self._writer = LookWriter(database)
+        self._unfinished: dict[tuple[int, str], list[_Conclusion]] = {}
+        self._guard = threading.Lock()
+        with database.writing() as session:
+            drop_expired(session)
 
     def verify(self, observation: Observation) -> Receipt:
         """Identify the faces asked about and store the look; when this returns, it is durable.
 
-        An observation that was stored before is answered from memory: nothing is searched or paid again.
+        An observation that was stored before gets the answer of then: nothing is paid again, and searched again only
+        where the memory lacks what was found, because the program was killed before it could write it. One that could not
+        be stored may be handed in again, and is not searched for again.
         Raises NotFoundError for a session that is none, and the stores' and the engine's errors.
         """
+        key = (observation.session_id, observation.uid)
         with self._database.reading() as session:
             group = self._group(session, observation)
-            known = find_look(session, observation.session_id, observation.uid) is not None
+            stored = stored_look(session, *key)
         tracks = {
             track for face in observation.faces for track in (face.track, face.succeeds) if track is not None
         }
-        held = self._memory.recall(observation.session_id, tracks)
-        conclusions = [] if known else self._conclude(observation, held, group)
+        held = group.memory.recall(tracks)
+        conclusions = self._unfinished.get(key)
+        if conclusions is None:
+            conclusions = (
+                self._conclude(observation, held, group)
+                if stored is None
+                else self._forgotten(observation, held, group, stored)
+            )
+            self._keep(key, conclusions)
         searches = sum(conclusion.searched for conclusion in conclusions)
         paid = sum(conclusion.paid for conclusion in conclusions)
-        with self._database.writing() as session:
-            row = find_session(session, observation.session_id)
-            drop_expired(session)
-            if record_look(session, self._stored(observation, conclusions, held, searches, paid)):
-                refold(session, row)
+        if stored is None:
+            crops = {conclusion.remembered.person: conclusion.question.crop for conclusion in conclusions}
+            new = self._stored(observation, conclusions, held, searches, paid)
+            self._writer.put(replace(new, evidence=tuple(self._evidence.keep(crops))))
+        # Should this be cut short, whoever reads the ledger next folds it first.
+        catch_up(self._database, observation.session_id)
         # The memory is written last: should this fail, the next look asks again, and the ledger is right all the same.
         fresh = {conclusion.question.face.track: conclusion.remembered for conclusion in conclusions}
         self._memory.remember(observation.session_id, fresh.values())
+        self._forget_erased(observation.session_id)
+        with self._guard:
+            self._unfinished.pop(key, None)
+        self._evidence.tend()
+        faces = {**held, **fresh}
         continues = {
             conclusion.question.face.track: conclusion.question.continues
             for conclusion in conclusions
             if conclusion.question.continues is not None
         }
-        receipt = self._receipt(observation, {**held, **fresh}, group)
+        if stored is not None:
+            faces = _as_of_then(faces, stored)
+            known_as = {
+                face.track: faces[face.track].person for face in observation.faces if face.track in faces
+            }
+            continues = {track: person for track, person in known_as.items() if track != person}
+        receipt = self._receipt(observation, faces, group)
         embedded = sum(conclusion.question.embedded for conclusion in conclusions)
         return replace(receipt, searches=searches, paid=paid, continues=continues, embedded=embedded)
+
+    def _forget_erased(self, session_id: int) -> None:
+        """Forget whose faces were removed while looks were under way: what they wrote came after the removal.
+
+        Asked after the writing, so that either this sees the removal, or the removal sees what was written.
+        """
+        faced = self._memory.faced(session_id)
+        with self._database.reading() as session:
+            erased = faced - with_faces(session, faced)
+        for student_id in erased:
+            self._memory.forget(session_id, student_id)
+
+    def _keep(self, key: tuple[int, str], conclusions: list[_Conclusion]) -> None:
+        with self._guard:
+            self._unfinished[key] = conclusions
+            while len(self._unfinished) > KEPT:
+                del self._unfinished[next(iter(self._unfinished))]
+
+    def _forgotten(
+        self, observation: Observation, held: Mapping[str, Remembered], group: Group, stored: StoredLook
+    ) -> list[_Conclusion]:
+        """What was concluded at a stored look, of those faces of which the memory knows less than was found by then."""
+        lacking = set()
+        for face in observation.faces:
+            person = stored.people.get(face.box_xyxy, "")
+            one = held.get(face.track)
+            if person in stored.asked and (one is None or _is_behind(one, person, stored)):
+                lacking.add(face.track)
+        if not lacking or self._engine.bills:
+            return []
+        again = self._conclude(observation, held, group)
+        return [conclusion for conclusion in again if conclusion.question.face.track in lacking]
 
     def _group(self, session: Session, observation: Observation) -> Group:
         session_id = observation.session_id
         row = find_session(session, session_id)
         students = roster_of(session, row.course_id)
-        owners = {
-            face.face_id: face.student_id
-            for face in indexed_faces(session, students.keys())
-            if face.engine in self._engine.collections
-        }
-        faces = self._cache.find(owners, lambda lacking: cached_faces(session, lacking))
+        stamps = face_stamps(session, students, self._engine.collections)
+        memory = self._memory.look(session_id, stamps, lambda lacking: cached_faces(session, lacking))
         tracks = Tracks((), rulings_of(session, session_id), students.keys())
         known = known_faces(session, students.keys(), datetime.now(UTC))
         judged = Judged(tracks, known, self._policies.local)
         lately = frozenset[str]()
         if any(face.crop is not None for face in observation.faces):
             lately = tracks_before(session, session_id, observation.taken_at)
-        return Group({key: student.name for key, student in students.items()}, faces, judged, lately)
+        return Group({key: student.name for key, student in students.items()}, memory, judged, lately)
 
     def _conclude(
         self, observation: Observation, held: Mapping[str, Remembered], group: Group
@@ -110,7 +181,7 @@ class Verifier:
         if not open_ones:
             return conclusions
         answers = self._search(open_ones, observation, group)
-        scores = [_by_student(answer, group.faces) for answer in answers]
+        scores = [_by_student(answer, group.memory.faces) for answer in answers]
         for index, (question, score) in enumerate(zip(open_ones, scores, strict=True)):
             one = joined(question, score, people, group.lately)
             if one is None:
@@ -120,7 +191,7 @@ class Verifier:
             if not self._engine.bills:
                 (again,) = self._search([one], observation, group)
                 answers[index] = replace(again, paid=again.paid + answers[index].paid)
-                scores[index] = _by_student(again, group.faces)
+                scores[index] = _by_student(again, group.memory.faces)
         taken = seated(observation, held)
         guests: dict[int, tuple[Verdict, str]] = {}
         comparable: list[dict[int, float]] = []
@@ -154,7 +225,7 @@ class Verifier:
 
     def _search(self, questions: Sequence[Question], observation: Observation, group: Group) -> list[Answer]:
         probes = [question.probe for question in questions]
-        return self._engine.search(probes, group.faces.keys(), observation.session_id)
+        return self._engine.search(probes, group.memory.faces.keys(), observation.session_id)
 
     def _is_settled(self, question: Question) -> bool:
         """Whether the memory alone answers: the same picture again, or one that it would cost too much to look up."""
@@ -239,6 +310,23 @@ class Verifier:
         return Receipt(observation.uid, observation.headcount, 0, 0, names, frozenset(wanted), guests=guests)
 
 
+def _is_behind(one: Remembered, person: str, stored: StoredLook) -> bool:
+    """Whether what is remembered of somebody is older than what was concluded at a stored look."""
+    if (one.similarity_pct, one.likeness.looks) == stored.latest[person]:
+        return False
+    return one.asked < len(stored.verdicts[person])
+
+
+def _as_of_then(faces: Mapping[str, Remembered], stored: StoredLook) -> dict[str, Remembered]:
+    """The people of a stored look with the verdicts of then: an agent that starts again goes the same way."""
+    found = {}
+    for track, one in faces.items():
+        if told := stored.verdicts.get(one.person):
+            verdict, student_id = told[-1]
+            found[track] = replace(one, verdict=verdict, student_id=student_id)
+    return found
+
+
 def _without_taken(
     score: Mapping[int, float], taken: Mapping[int, frozenset[str]], question: Question, policy: Policy
 ) -> dict[int, float]:
@@ -282,7 +370,7 @@ def _concluded(
     behind = (
         candidate.face_id
         for candidate in answer.candidates
-        if (face := group.faces.get(candidate.face_id)) and face.student_id == verdict.student_id
+        if (face := group.memory.faces.get(candidate.face_id)) and face.student_id == verdict.student_id
     )
     person = Remembered(
         track=question.face.track,

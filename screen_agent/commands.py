@@ -10,8 +10,11 @@ from types import FrameType
 import click
 from rich.console import Console
 
+from db.actor import at_keyboard
+from db.proof.settings_trail import note_settings
 from db.sessions import find_session
 from db.settings import load_settings
+from recognizer.evidence import Evidence
 from recognizer.stores import open_stores
 from recognizer.verify import Verifier
 from screen_agent.detectors import DETECTORS
@@ -56,9 +59,11 @@ def watch(
     with open_stores(load_settings()) as stores:
         with stores.database.reading() as reading:
             row = find_session(reading, session_id)
+        note_settings(stores.database, stores.settings, at_keyboard())
         opened = open_source(source, row.starts_at, timedelta(seconds=(shortest + longest) / 2))
         try:
-            verifier = Verifier(stores.database, stores.cache, stores.engine, stores.settings)
+            evidence = Evidence(stores.archive)
+            verifier = Verifier(stores.database, stores.cache, stores.engine, stores.settings, evidence)
             sink = InProcessSink(verifier)
             counter = TileHeadcounter(DETECTORS[stores.settings.head_detector]())
             watcher = Watcher(session_id, opened.source, counter, sink, opened.clock, opened.origin, seed)

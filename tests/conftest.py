@@ -5,27 +5,33 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
+from hypothesis import settings as hypothesis_settings
 
 from db.database import Database, make_database
 from db.face_cache import FaceCache, open_cache
 from db.settings import Settings
+from tests.mariadb_server import MariaServer, PortTakenError
 
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+
+# The same examples in every run, however slow the machine is; HYPOTHESIS_PROFILE=default tries others.
+hypothesis_settings.register_profile("gridroll", deadline=None, derandomize=True)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gridroll"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--complete", action="store_true", help="fail, not skip, where a program is missing; 'make test' does"
     )
+    parser.addoption("--kills", type=int, default=200, help="how often the crash tests kill something")
+    parser.addoption("--kill-seed", type=int, help="repeats the moments of a crash test that failed")
 
 
 def pytest_configure() -> None:
@@ -61,41 +67,44 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def mariadb_url(pytestconfig: pytest.Config) -> Iterator[str]:
-    """A real MariaDB of the tests' own, without the database's name at the end."""
+def start_mariadb(pytestconfig: pytest.Config) -> Iterator[Callable[..., MariaServer]]:
+    """Starts a MariaDB with the options given, see `MariaServer`; all are stopped after the last test."""
     os.environ["PATH"] += ":/usr/sbin"  # where Debian keeps it; not on a plain user's path
     require(pytestconfig, "mariadbd")
-    # Not under pytest's folders: a socket's path has at most 107 characters.
-    with TemporaryDirectory(prefix="gr-maria-", dir="/tmp") as name:
-        folder = Path(name)
-        user = ["--user=root"] if os.geteuid() == 0 else []
-        install = ["mariadb-install-db", "--no-defaults", *user, f"--datadir={folder}/data"]
-        install += ["--auth-root-authentication-method=normal", "--skip-test-db"]
-        subprocess.run(install, check=True, stdout=subprocess.DEVNULL, timeout=120)
-        port = free_port()
-        # Durability is what a crash test is about, and this server's tests are not: its data is thrown away.
-        quick = ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M"]
-        with (folder / "log").open("w") as log:
-            server = subprocess.Popen(
-                [
-                    *("mariadbd", "--no-defaults", *user, f"--datadir={folder}/data"),
-                    *(f"--socket={folder}/s.sock", f"--port={port}", "--bind-address=127.0.0.1"),
-                    *(f"--pid-file={folder}/pid", "--character-set-server=utf8mb4", "--skip-log-bin", *quick),
-                ],
-                stdout=log,
-                stderr=log,
-            )
+    servers: list[MariaServer] = []
+    # Not under pytest's folders: a socket's path has at most 107 characters. Making tables waits for the disk, again and
+    # again; in memory it takes a tenth of the time, and what is there survives a killed server just as well.
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
+    with TemporaryDirectory(prefix="gr-maria-", dir=memory if roomy else "/tmp") as name:
+
+        def start(*options: str, durable: bool = False) -> MariaServer:
+            server = MariaServer(Path(name) / str(len(servers)), free_port(), *options, durable=durable)
+            servers.append(server)
+            try:
+                server.start()
+            except PortTakenError:
+                return start(*options, durable=durable)
+            return server
+
         try:
-            url = f"mysql+pymysql://root@127.0.0.1:{port}"
-            deadline = time.monotonic() + 60
-            while not _answers(url):
-                if server.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(f"MariaDB does not start:\n{(folder / 'log').read_text()[-2000:]}")
-                time.sleep(0.1)
-            yield url
+            yield start
         finally:
-            server.terminate()
-            server.wait(timeout=60)
+            for server in servers:
+                server.stop()
+
+
+@pytest.fixture(scope="session")
+def mariadb(start_mariadb: Callable[..., MariaServer]) -> MariaServer:
+    """A real MariaDB that the tests share."""
+    # Durability is what a crash test is about, and this server's tests are not: its data is thrown away.
+    return start_mariadb()
+
+
+@pytest.fixture(scope="session")
+def mariadb_url(mariadb: MariaServer) -> str:
+    """Its address, without a database's name at the end."""
+    return mariadb.url
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
@@ -104,15 +113,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'ledger.sqlite'}"
         return
-    server: str = request.getfixturevalue("mariadb_url")
+    server: MariaServer = request.getfixturevalue("mariadb")
     name = f"test_{os.urandom(6).hex()}"
-    engine = create_engine(server)
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
-    yield f"{server}/{name}"
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP DATABASE {name}"))
-    engine.dispose()
+    yield server.make(name)
+    server.tell(f"DROP DATABASE {name}")
 
 
 @pytest.fixture
@@ -173,17 +177,6 @@ def real_faces() -> Path:
     if not (folder / "people").is_dir():
         pytest.skip(f"no photographs at {folder}; set GRIDROLL_FACES")
     return folder
-
-
-def _answers(url: str) -> bool:
-    engine = create_engine(url)
-    try:
-        with engine.connect():
-            return True
-    except OperationalError:
-        return False
-    finally:
-        engine.dispose()
 
 
 def free_port() -> int:

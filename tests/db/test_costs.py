@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from db.costs import Costs, NewCall, Would, month_costs, record_call, record_refusals, session_costs
 from db.database import Database
 from db.errors import GridrollError, NotFoundError
-from db.looks import NewLook, record_look
+from db.looks import NewLook, record_looks
 from db.people import make_course
 from db.sessions import start_session
 from tests.conftest import START
@@ -19,7 +19,9 @@ PRICE = Decimal("0.001")
 
 def look(session: Session, session_id: int, minute: float, heads: int, searches: int = 0) -> None:
     at = START + timedelta(minutes=minute)
-    record_look(session, NewLook(session_id, f"u{minute}", at, at, "headcount", heads, searches, 0, (), ()))
+    record_looks(
+        session, [NewLook(session_id, f"u{minute}", at, at, "headcount", heads, searches, 0, (), ())]
+    )
 
 
 def call(

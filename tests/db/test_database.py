@@ -81,7 +81,7 @@ def test_a_database_cut_short_is_reported_in_one_line(tmp_path: Path) -> None:
 def test_a_locked_database_says_so_and_may_be_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("db.database.BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr("db.connections.BUSY_TIMEOUT_MS", 50)
     database = make_database(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     other = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")

@@ -318,3 +318,37 @@ def test_a_face_that_is_not_somebody_never_makes_them_present(
     on_it = [replace(look, tracks=look.tracks & {track}, cues={}) for look in looks]
     ledger = ledger_of(on_it, *said, rulings=[ruled(track, "not_student", student)])
     assert not next(entry for entry in ledger.entries if entry.student_id == student).intervals
+
+
+def test_of_two_verdicts_the_later_one_counts_whatever_the_clocks_say() -> None:
+    first = replace(ruled("b", "is_student", ANN, made=60), number=1)
+    second = replace(ruled("b", "is_student", BEN, made=10), number=2)
+    for rulings in ([first, second], [second, first]):
+        ledger = ledger_of(CLASS, naming("b", "unknown"), rulings=rulings)
+        assert statuses(ledger)[BEN] == "present"
+        assert statuses(ledger)[ANN] == "absent"
+
+
+def test_a_dismissal_takes_back_what_was_said_before_and_is_taken_back_in_turn() -> None:
+    said = [
+        replace(ruled("b", "is_student", ANN), number=1),
+        replace(ruled("b", "dismissed", None), number=2),
+        replace(ruled("b", "is_student", BEN), number=3),
+    ]
+    present = []
+    for count in (1, 2, 3):
+        found = statuses(ledger_of(CLASS, naming("b", "unknown"), rulings=said[:count]))
+        present.append([student for student, status in found.items() if status == "present"])
+    assert present == [[ANN], [], [BEN]]
+
+
+def test_a_headcount_that_was_explained_stays_so_when_the_run_gets_another_first_look() -> None:
+    extra = [look(minute, "a", heads=2) for minute in (2, 3, 4, 5)]
+    explained = ruled("look-3", "explained", None, "headcount")
+    late = ledger_of([look(1, "a", heads=2), *extra], named("a", ANN), rulings=[explained])
+    assert doubts(late) == []
+    assert [balance.is_verified for balance in late.balances] == [True] * 5
+    # the look that the verdict is about gets a name for its second head, and the run begins after it
+    named_late = [look(3, "a", "c"), *(look(minute, "a", heads=2) for minute in (4, 5, 6))]
+    later = ledger_of(named_late, named("a", ANN), named("c", CID), rulings=[explained])
+    assert doubts(later) == []

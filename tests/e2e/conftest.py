@@ -3,14 +3,23 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+import gridroll as program
+from tests.conftest import require
 
 ROOT = Path(__file__).parents[2]
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--disable-quic", "--no-first-run",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +93,36 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Gridroll, Ran]:
     gridroll = Gridroll(tmp_path_factory.mktemp("demo"))
     ran = gridroll.run("demo", "--no-serve", timeout_s=600)
     return Gridroll(gridroll.home / "demo"), ran
+
+
+@pytest.fixture(scope="session")
+def chromium(pytestconfig: pytest.Config) -> Iterator[Browser]:
+    require(pytestconfig, CHROMIUM)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cache_server: str) -> Run:
+    """Runs `gridroll` in this process, in the test's own home: exit code, stdout, stderr."""
+    monkeypatch.setenv("GRIDROLL_CACHE_URL", cache_server)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["gridroll", *arguments])
+        monkeypatch.setattr("signal.signal", lambda number, handler: None)
+        with pytest.raises(SystemExit) as ended:
+            program.main()
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        return (code if isinstance(code, int) else 0 if code is None else 1), out, err
+
+    return run
+
+
+def lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]

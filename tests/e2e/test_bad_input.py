@@ -1,15 +1,13 @@
 """Bad input: one clear line on stderr, exit code 1 or 2, and nothing half-written."""
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-import gridroll as program
 from demo.cast import CAST, portrait
+from tests.e2e.conftest import Run, lines
 
 HEADER = "student_no,name,email,photo\n"
 
@@ -38,30 +36,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "stamped").mkdir()
     cv2.imwrite(str(folder / "stamped" / "20200101T000000Z.png"), ann)
     return folder
-
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cache_server: str) -> Run:
-    """Runs `gridroll` in this process, in the test's own home: exit code, stdout, stderr."""
-    monkeypatch.setenv("GRIDROLL_CACHE_URL", cache_server)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["gridroll", *arguments])
-        monkeypatch.setattr("signal.signal", lambda number, handler: None)
-        with pytest.raises(SystemExit) as ended:
-            program.main()
-        out, err = capsys.readouterr()
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0 if code is None else 1), out, err
-
-    return run
-
-
-def lines(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line.strip()]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +180,7 @@ def test_a_locked_database_is_one_line(
 ) -> None:
     import sqlite3
 
-    monkeypatch.setattr("db.database.BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr("db.connections.BUSY_TIMEOUT_MS", 50)
     other = sqlite3.connect(tmp_path / "home" / "gridroll.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     code, _, err = run("session", "start", "BIO")

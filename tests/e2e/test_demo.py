@@ -100,6 +100,13 @@ def test_faces_are_listed_and_removed_by_command(demo: Demo) -> None:
     assert "S2014" not in gridroll.ok("faces", "list")
 
 
+def test_every_record_of_the_demo_is_vouched_for_by_its_audit_chain(demo: Demo) -> None:
+    gridroll, _ = demo
+    assert re.fullmatch(r"\d+ rows, \d+ records, head [0-9a-f]{64}\n", gridroll.ok("audit", "verify"))
+    stored = gridroll.ok("audit", "show", "--action", "look.stored", "--format", "json", "--limit", "1000")
+    assert len(json.loads(stored)) > 10
+
+
 def test_a_folder_that_no_demo_made_is_never_emptied(gridroll: Gridroll) -> None:
     precious = gridroll.home / "demo" / "thesis.txt"
     precious.parent.mkdir(parents=True)

@@ -8,20 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from db.database import make_database
 from db.settings import Settings
 from portal.app import create_app
 from portal.server import make_server
-from tests.conftest import require
 from tests.portal.cast import ADMIN, NAMES, PASSWORD, add_accounts, class_of_sixteen
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--disable-quic", "--no-first-run",
-)  # fmt: skip
 GORAN = "goran@example.edu"
 
 
@@ -44,15 +38,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread.join(10)
     assert not thread.is_alive()
     database.close()
-
-
-@pytest.fixture(scope="module")
-def chromium(pytestconfig: pytest.Config) -> Iterator[Browser]:
-    require(pytestconfig, CHROMIUM)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(

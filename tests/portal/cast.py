@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from db.accounts import add_user
 from db.database import Database
 from db.ledger import refold
-from db.looks import NewLook, NewNaming, NewSighting, record_look
+from db.looks import NewLook, NewNaming, NewSighting, record_looks
 from db.people import RosterLine, enrol, make_course
 from db.schema import FaceRow, SessionRow, Student
 from db.sessions import start_session
@@ -50,14 +50,14 @@ def record(writing: Session, row: SessionRow, script: Iterable[Seen]) -> None:
     """Store the looks and fold them. A face is asked about when its track is new, or when nobody knew it before."""
     named: dict[str, int | None] = {}
     before: int | None = None
+    looks: list[NewLook] = []
     for number, seen in enumerate(script):
         asked = {track: who for track, who in seen.heads.items() if track not in named}
         named |= asked
         trigger = "headcount" if len(seen.heads) != before else "tile" if asked else "none"
         before = len(seen.heads)
         taken_at = row.starts_at + timedelta(minutes=seen.minute)
-        record_look(
-            writing,
+        looks.append(
             NewLook(
                 session_id=row.id,
                 uid=f"look-{number:04}",
@@ -71,8 +71,9 @@ def record(writing: Session, row: SessionRow, script: Iterable[Seen]) -> None:
                 namings=tuple(
                     naming(track, who, seen.similarity_pct.get(track, 97.0)) for track, who in asked.items()
                 ),
-            ),
+            )
         )
+    record_looks(writing, looks)
     refold(writing, row)
 
 

@@ -32,6 +32,10 @@ TABLE = {
     "sessions.report_csv": Row("/sessions/1/report.csv", **STAFF_ONLY),
     "sessions.report_xlsx": Row("/sessions/1/report.xlsx", **STAFF_ONLY),
     "sessions.report_json": Row("/sessions/1/report.json", **STAFF_ONLY),
+    "entries.page": Row("/sessions/1/entries/S-1", **STAFF_ONLY),
+    "entries.save": Row("POST /sessions/1/entries/S-1", 401, 404, 400, 400),  # a form without anything in it
+    "reviews.page": Row("/sessions/1/reviews/1", **STAFF_ONLY),
+    "reviews.settle": Row("POST /sessions/1/reviews/1", 401, 404, 400, 400),
     "me.page": Row("/me", 302, 200, 403, 403),
     "login.leave": Row("POST /logout", 401, 302, 302, 302),  # last, for it ends the visit
 }

@@ -214,7 +214,8 @@ def test_a_settled_review_says_how_and_asks_for_nothing() -> None:
         ("guest", "Dr. Cid", "Guest", "Named as Dr. Cid."),
         ("guest", "", "Guest", ""),  # forgotten since
         ("confirmed", "", "Confirmed", ""),
-        ("rejected", "", "Rejected", ""),
+        ("not_this_person", "", "Not this person", ""),
+        ("dismissed", "", "Dismissed", ""),
     ]:
         review = ReviewLine("unknown_face", None, None, SUMMER, state, guest=guest)
         assert (review_state(review), review_note(review)) == (word, note)

@@ -79,8 +79,10 @@ def test_a_roster_with_consent_indexes_every_face_in_engine_database_and_cache(d
             ANN.student_no,
             BEN.student_no,
         }
-        owners = {face.face_id: face.student_id for face in cached_faces(session, face_ids)}
-    assert desk.cache.find(owners, lambda lacking: []).keys() == face_ids
+        faces = cached_faces(session, face_ids)
+    assert desk.cache.face_ids() == face_ids
+    assert desk.cache.stale(faces) == []
+    assert all(face.quality is not None and 0 < face.quality < 1 for face in faces)
     assert desk.count(Consent) == 2
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ from demo.cast import CAST, Person, portrait
 from recognizer.errors import PhotoError
 from recognizer.observation import FaceCrop, Image
 from recognizer.photo import check_photo, find_faces, open_photo, read_photo
-from recognizer.quality import findings, measure, pose
+from recognizer.quality import Quality, findings, measure, pose
 from tests.recognizer.conftest import ANN
 
 LIMITS = {"max_bytes": 10_000_000, "max_pixels": 40_000_000}
@@ -151,3 +152,29 @@ def test_measuring_tells_sharp_from_blurred_at_any_size() -> None:
         soft = blurred(image, height_px / 100)
         box = find_faces(image)[0]
         assert measure(FaceCrop(image, box)).blur < 0.72 < 0.85 < measure(FaceCrop(soft, box)).blur
+
+
+PERFECT = Quality(height_px=200, p5=60, p95=190, black=0, white=0, blur=0.5, yaw=0, pitch=0.76, roll_deg=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "score"),
+    [
+        ({}, 1.0),
+        ({"height_px": 90}, 0.5),  # half way between 60 and 120 pixels
+        ({"p95": 105}, 0.5),
+        ({"p5": 140}, 0.5),
+        ({"black": 0.075}, 0.5),
+        ({"white": 0.15}, 0.0),
+        ({"blur": 0.725}, 0.5),
+        ({"yaw": -0.165}, 0.5),
+        ({"pitch": 0.59}, 0.5),
+        ({"roll_deg": -28.0}, 0.0),
+        ({"height_px": 30}, 0.0),  # would be refused
+        ({"blur": 0.725, "yaw": 0.2475}, 0.25),  # the worst counts
+    ],
+)
+def test_the_score_says_how_far_the_worst_property_is_from_refusal(
+    change: dict[str, float], score: float
+) -> None:
+    assert replace(PERFECT, **change).score == pytest.approx(score)  # type: ignore[arg-type]

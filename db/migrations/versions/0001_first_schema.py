@@ -263,53 +263,21 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-
-    op.drop_table("sightings")
-    with op.batch_alter_table("namings", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_namings_student_id"))
-        batch_op.drop_index(batch_op.f("ix_namings_runner_up_id"))
-
-    op.drop_table("namings")
-    with op.batch_alter_table("intervals", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_intervals_attendance_id"))
-
-    op.drop_table("intervals")
-    with op.batch_alter_table("sign_ins", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_sign_ins_user_id"))
-
-    op.drop_table("sign_ins")
-    with op.batch_alter_table("reviews", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_reviews_student_id"))
-
-    op.drop_table("reviews")
-    with op.batch_alter_table("looks", schema=None) as batch_op:
-        batch_op.drop_index("ix_looks_session_taken")
-
-    op.drop_table("looks")
-    with op.batch_alter_table("attendance", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_attendance_student_id"))
-
-    op.drop_table("attendance")
-    with op.batch_alter_table("users", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_users_student_id"))
-
-    op.drop_table("users")
-    with op.batch_alter_table("sessions", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_sessions_starts_at"))
-        batch_op.drop_index(batch_op.f("ix_sessions_course_id"))
-
-    op.drop_table("sessions")
-    with op.batch_alter_table("faces", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_faces_student_id"))
-
-    op.drop_table("faces")
-    with op.batch_alter_table("enrolments", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_enrolments_student_id"))
-
-    op.drop_table("enrolments")
-    with op.batch_alter_table("consents", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_consents_student_id"))
-
-    op.drop_table("consents")
-    op.drop_table("students")
-    op.drop_table("courses")
+    # With their indexes: one that a foreign key needs cannot go before its table.
+    for table in (
+        "sightings",
+        "namings",
+        "intervals",
+        "sign_ins",
+        "reviews",
+        "looks",
+        "attendance",
+        "users",
+        "sessions",
+        "faces",
+        "enrolments",
+        "consents",
+        "students",
+        "courses",
+    ):
+        op.drop_table(table)

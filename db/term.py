@@ -1,0 +1,227 @@
+"""A course over a term: who came to which session, and how often."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.names import name_order
+from db.people import find_course
+from db.schema import AttendanceRow, Course, Enrolment, LookRow, SessionRow, Student
+
+__all__ = ["ATTENDED", "COUNTED", "TermLine", "TermReport", "TermSession", "term_report"]
+
+ATTENDED = frozenset({"present", "late", "left_early"})
+"""Who came, however late or short, attended."""
+
+COUNTED = ATTENDED | {"absent"}
+"""What the share attended is of. `excused` is nobody's fault, `unverified` is nobody's to say yet."""
+
+NOT_YET = "unverified"
+
+
+@dataclass(frozen=True, slots=True)
+class TermSession:
+    """A session of the course. `held`: somebody looked, or staff wrote entries; `running`: it has not ended yet.
+
+    `counts`: students by status, those without one left out. `attended` of `counted` students came.
+    """
+
+    id: int
+    title: str
+    starts_at: datetime
+    ends_at: datetime
+    held: bool
+    running: bool
+    counts: Mapping[str, int]
+
+    @property
+    def attended(self) -> int:
+        return _sum(self.counts, ATTENDED)
+
+    @property
+    def counted(self) -> int:
+        return _sum(self.counts, COUNTED)
+
+    @property
+    def share(self) -> float | None:
+        """0 to 1; None where nobody counts."""
+        return self.attended / self.counted if self.counted else None
+
+
+@dataclass(frozen=True, slots=True)
+class TermLine:
+    """A student's term. `statuses`: one for each session, None where nobody expected them or none was held.
+
+    `attended` of `counted` sessions: excused, unverified and running ones don't count. `counts`: all statuses shown.
+    `minutes`: present in all of them together.
+    """
+
+    student_no: str
+    name: str
+    statuses: tuple[str | None, ...]
+    counts: Mapping[str, int]
+    attended: int
+    counted: int
+    minutes: float
+
+    @property
+    def share(self) -> float | None:
+        """0 to 1; None where no session counts."""
+        return self.attended / self.counted if self.counted else None
+
+
+@dataclass(frozen=True, slots=True)
+class TermReport:
+    """Sessions in order of time, students in the order of their names."""
+
+    course: str
+    time_zone: str
+    sessions: tuple[TermSession, ...]
+    students: tuple[TermLine, ...]
+
+
+def term_report(
+    session: Session,
+    course_code: str,
+    now: datetime,
+    from_at: datetime | None = None,
+    until_at: datetime | None = None,
+) -> TermReport:
+    """The sessions of a course that begin from `from_at` on and before `until_at`; None: no limit.
+
+    `now` decides which of them are running. Raises NotFoundError for a course that is none. The number of statements does
+    not depend on how many students and sessions there are.
+    """
+    course = find_course(session, course_code)
+    meetings = _meetings(session, course, from_at, until_at)
+    entries = _entries(session, meetings)
+    # An excuse for next week makes entries too: a session was held when it was looked at, or when staff say so.
+    held = _looked_at(session, meetings) | {
+        key for key, found in entries.items() if any(entry.by_staff for entry in found.values())
+    }
+    students = _students(session, course, {student for found in entries.values() for student in found})
+    running = {row.id for row in meetings if row.starts_at <= now < row.ends_at}
+    told: dict[int, Counter[str]] = defaultdict(Counter)
+    lines = []
+    for student in sorted(students, key=lambda one: (name_order(one.name), one.student_no)):
+        statuses: list[str | None] = []
+        minutes = 0.0
+        for row in meetings:
+            status = None
+            if row.id in held:
+                entry = entries[row.id].get(student.id)
+                if entry is not None:
+                    status, minutes = entry.status, minutes + entry.minutes
+                elif student.expects(row.starts_at):
+                    status = NOT_YET
+            if status is not None:
+                told[row.id][status] += 1
+            statuses.append(status)
+        lines.append(_line(student, statuses, minutes, [row.id in running for row in meetings]))
+    return TermReport(
+        course.code,
+        course.time_zone,
+        tuple(
+            TermSession(
+                *(row.id, row.title, row.starts_at, row.ends_at, row.id in held, row.id in running),
+                dict(told[row.id]),
+            )
+            for row in meetings
+        ),
+        tuple(lines),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Meeting:
+    id: int
+    title: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    status: str
+    minutes: float
+    by_staff: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """`enrolled`: on the roster now. `enrolled_at`: since when, None for from the beginning."""
+
+    id: int
+    student_no: str
+    name: str
+    enrolled: bool
+    enrolled_at: datetime | None
+
+    def expects(self, starts_at: datetime) -> bool:
+        """Whether a session that began then is one of theirs."""
+        return self.enrolled and (self.enrolled_at is None or self.enrolled_at <= starts_at)
+
+
+def _line(student: _Person, statuses: list[str | None], minutes: float, running: Iterable[bool]) -> TermLine:
+    final = [status for status, still in zip(statuses, running, strict=True) if not still]
+    return TermLine(
+        student_no=student.student_no,
+        name=student.name,
+        statuses=tuple(statuses),
+        counts=Counter(status for status in statuses if status is not None),
+        attended=sum(status in ATTENDED for status in final),
+        counted=sum(status in COUNTED for status in final),
+        minutes=minutes,
+    )
+
+
+def _meetings(
+    session: Session, course: Course, from_at: datetime | None, until_at: datetime | None
+) -> list[_Meeting]:
+    columns = (SessionRow.id, SessionRow.title, SessionRow.starts_at, SessionRow.ends_at)
+    query = select(*columns).where(SessionRow.course_id == course.id)
+    if from_at is not None:
+        query = query.where(SessionRow.starts_at >= from_at)
+    if until_at is not None:
+        query = query.where(SessionRow.starts_at < until_at)
+    return [_Meeting(*row) for row in session.execute(query.order_by(SessionRow.starts_at, SessionRow.id))]
+
+
+def _entries(session: Session, meetings: list[_Meeting]) -> dict[int, dict[int, _Entry]]:
+    """By session and student."""
+    found: dict[int, dict[int, _Entry]] = {row.id: {} for row in meetings}
+    row = AttendanceRow
+    query = select(row.session_id, row.student_id, row.status, row.minutes, row.source == "staff")
+    query = query.where(row.session_id.in_(found.keys()))
+    for session_id, student_id, status, minutes, by_staff in session.execute(query):
+        found[session_id][student_id] = _Entry(status, minutes, by_staff)
+    return found
+
+
+def _looked_at(session: Session, meetings: list[_Meeting]) -> set[int]:
+    query = select(LookRow.session_id).where(LookRow.session_id.in_([row.id for row in meetings])).distinct()
+    return set(session.scalars(query))
+
+
+def _students(session: Session, course: Course, known: set[int]) -> list[_Person]:
+    """The roster, and who left it but has entries."""
+    columns = (Student.id, Student.student_no, Student.name)
+    members = (
+        select(*columns, Enrolment.enrolled_at)
+        .join(Enrolment, Enrolment.student_id == Student.id)
+        .where(Enrolment.course_id == course.id)
+    )
+    found = [_Person(key, number, name, True, since) for key, number, name, since in session.execute(members)]
+    left = known - {one.id for one in found}
+    if left:
+        former = select(*columns).where(Student.id.in_(left))
+        found += [_Person(key, number, name, False, None) for key, number, name in session.execute(former)]
+    return found
+
+
+def _sum(counts: Mapping[str, int], statuses: Collection[str]) -> int:
+    return sum(counts.get(status, 0) for status in statuses)
