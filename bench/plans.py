@@ -27,7 +27,7 @@ from db.due import due_sessions
 from db.ingest import LookWriter
 from db.judgements import known_faces
 from db.ledger import catch_up
-from db.looks import find_look, looks_of, namings_of, tracks_before
+from db.looks import find_look, looks_of, namings_of, recognisable_now, tracks_before
 from db.people import cached_faces, indexed_faces, roster_of
 from db.report import list_sessions, session_report, student_record
 from db.schema import AttendanceRow, Base, JudgementRow, SessionRow
@@ -40,7 +40,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 BIG = frozenset(
     {
         *("sightings", "looks", "namings", "attendance", "intervals", "judgements", "reviews", "audit"),
-        *("students", "enrolments", "faces", "users", "sign_ins", "engine_calls", "sessions"),
+        *("recognisable", "students", "enrolments", "faces", "users", "sign_ins", "engine_calls", "sessions"),
     }
 )
 """Tables that grow with the school or with time."""
@@ -102,6 +102,11 @@ BUSIEST = (
         "faces that staff judged",
         "each look",
         lambda reading, _, held: known_faces(reading, held.roster, held.starts_at),
+    ),
+    Busy(
+        "whom an engine knows and is not noted yet",
+        "each commit of looks",
+        lambda reading, _, held: reading.execute(recognisable_now([held.session_id])).all(),
     ),
     Busy("ledgers that are due", "each second", lambda reading, _school, _held: due_sessions(reading)),
     Busy(

@@ -17,6 +17,9 @@ __all__ = ["address", "make_engine", "sqlite_path"]
 
 BUSY_TIMEOUT_MS = 5000
 LOCK_WAIT_S = 10
+LONGEST_LIST = 1 << 24
+"""Bytes of a list made of rows. Servers cut longer ones, some of them from 1024."""
+
 CONNECT_TIMEOUT_S = 10
 ANSWER_TIMEOUT_S = 60
 """A server that hangs is given up after this long: an agent that waited for ever would look no more."""
@@ -106,7 +109,8 @@ def _mysql_arguments(url: URL, migrating: bool) -> dict[str, Any]:
         "conv": {**conversions, FIELD_TYPE.DATETIME: datetime.fromisoformat},
         "charset": "utf8mb4",
         "sql_mode": SQL_MODE,
-        "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_S}, foreign_key_checks = 1, unique_checks = 1",
+        "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_S}, foreign_key_checks = 1, unique_checks = 1, "
+        f"group_concat_max_len = {LONGEST_LIST}",
     }
 
 

@@ -79,8 +79,9 @@ def rules(
         raise click.UsageError("say which rule: --late-after, --left-early or --min-presence")
     who = acting(by)
     with closing(open_database(load_settings().resolved_database_url)) as database:
-        with database.writing() as writing:
-            begun = set_rules(writing, code, wanted, past, who, reason.strip())
+        begun = database.transact(
+            lambda writing: set_rules(writing, code, wanted, past, who, reason.strip()), idempotent=False
+        )
         catch_up(database)
     kept = "were folded anew" if past else "keep the rules they had"
     click.echo(f"{code} has its new rules; {begun} sessions that have begun {kept}")

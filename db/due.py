@@ -26,9 +26,12 @@ def mark_course_due(session: Session, course_id: int) -> None:
     mark_due(session, ids)
 
 
-def due_sessions(session: Session) -> list[int]:
-    """The sessions that are due, longest first."""
-    return list(session.scalars(select(DueRow.session_id).order_by(DueRow.since, DueRow.session_id)))
+def due_sessions(session: Session, session_id: int | None = None) -> list[int]:
+    """The sessions that are due, longest first; with a `session_id` that one, if it is."""
+    query = select(DueRow.session_id).order_by(DueRow.since, DueRow.session_id)
+    return list(
+        session.scalars(query if session_id is None else query.where(DueRow.session_id == session_id))
+    )
 
 
 def due_of_student(session: Session, student_id: int) -> list[int]:

@@ -41,8 +41,10 @@ def add(student_no: str, from_: str, until: str, course: str | None, reason: str
     """Excuse STUDENT_NO from the sessions that begin in a span of time; moments without an offset are UTC."""
     begins, ends, who = parse_moment(from_), parse_moment(until), acting(by)
     with closing(open_database(load_settings().resolved_database_url)) as database:
-        with database.writing() as writing:
-            number = add_excuse(writing, student_no, course, begins, ends, reason, who).id
+        number = database.transact(
+            lambda writing: add_excuse(writing, student_no, course, begins, ends, reason, who).id,
+            idempotent=False,
+        )
         catch_up(database)
     click.echo(f"excuse {number} of {student_no} is on record")
 
@@ -78,7 +80,8 @@ def withdraw(excuse_id: int, reason: str, by: str | None) -> None:
         raise GridrollError("a withdrawal needs a reason; say why, for those who read it later")
     who = acting(by)
     with closing(open_database(load_settings().resolved_database_url)) as database:
-        with database.writing() as writing:
-            withdraw_excuse(writing, excuse_id, reason.strip(), who)
+        database.transact(
+            lambda writing: withdraw_excuse(writing, excuse_id, reason.strip(), who), idempotent=False
+        )
         catch_up(database)
     click.echo(f"excuse {excuse_id} is withdrawn")

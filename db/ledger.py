@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from db.audit import SYSTEM, note
@@ -36,7 +36,7 @@ def catch_up(database: Database, session_id: int | None = None) -> int:
     Safe to call from any thread and program, at any time. What several of them stored is folded once.
     """
     with database.reading() as session:
-        due = [one for one in due_sessions(session) if session_id in {None, one}]
+        due = due_sessions(session, session_id)
     folded, failed = 0, list[tuple[int, Exception]]()
     for one in due:
         try:
@@ -182,24 +182,19 @@ def _store_balances(session: Session, session_id: int, balances: Sequence[Balanc
         *(LookRow.id, LookRow.uid, LookRow.identified, LookRow.unknown, LookRow.reviewed, LookRow.causes)
     ).where(LookRow.session_id == session_id)
     held = {row.uid: row for row in session.execute(query)}
-    fresh = []
+    alike: dict[tuple[int, int, int, str], list[int]] = defaultdict(list)
     for balance in balances:
         row = held[balance.uid]
         told = told_balance(balance)
         if told != (row.identified, row.unknown, row.reviewed, row.causes):
-            fresh.append(
-                dict(zip(("look_id", "named", "left", "known", "why"), (row.id, *told), strict=True))
-            )
-    if fresh:
-        statement = update(LookRow.__table__).where(LookRow.__table__.c.id == bindparam("look_id"))  # type: ignore[arg-type]
+            alike[told].append(row.id)
+    # Many looks have the same balance, and the driver sends changes of single rows one after another.
+    for (identified, unknown, reviewed, causes), ids in alike.items():
         session.execute(
-            statement.values(
-                identified=bindparam("named"),
-                unknown_heads=bindparam("left"),
-                reviewed=bindparam("known"),
-                causes=bindparam("why"),
-            ),
-            fresh,
+            update(LookRow)
+            .where(LookRow.id.in_(ids))
+            .values(identified=identified, unknown=unknown, reviewed=reviewed, causes=causes)
+            .execution_options(synchronize_session=False)
         )
 
 

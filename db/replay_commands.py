@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy.orm import Session
 
 from db.actor import acting
 from db.database import open_database
@@ -80,11 +81,16 @@ def replay_session(
             with database.reading() as session:
                 found = replay(session, find_session(session, session_id), terms, as_course)
         else:
-            with database.writing() as session:  # what is shown is what is done
+
+            def compare_and_adopt(session: Session) -> Replay:
                 row = find_session(session, session_id)
                 lock_session(session, row.id)
-                found = replay(session, row, terms, as_course)
+                compared = replay(session, row, terms, as_course)
                 adopt(session, row, terms, who, reason.strip(), as_course)
+                return compared
+
+            # What is shown is what is done: done again, it would show no difference.
+            found = database.transact(compare_and_adopt, idempotent=False)
     if kind == "json":
         click.echo(json.dumps(_json(found, applied), ensure_ascii=False, indent=2))
     else:

@@ -1,7 +1,11 @@
-"""Keeps the ledgers up to date while the portal runs: what agents stored is folded within about a second."""
+"""Keeps the ledgers up to date while the portal runs: what agents stored is folded within about a second.
+
+Where many classes are looked at very often it takes longer, so that taking in looks does not wait for the folding.
+"""
 
 import logging
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +16,9 @@ from db.ledger import catch_up
 __all__ = ["LedgerKeeper"]
 
 EVERY_S = 1.0
+REST = 3
+"""How many times as long as it folded a ledger the keeper rests: it takes a quarter of the time at most."""
+
 STOP_PATIENCE_S = 15.0
 """How long the end of a fold is waited for: longer than a busy database is, and no program hangs for ever."""
 
@@ -56,13 +63,14 @@ class LedgerKeeper:
         except Exception as error:
             self._failed(None, error)
         for session_id in due:
-            if self._stopping.is_set():
-                return
+            begun = time.monotonic()
             try:
                 catch_up(self._database, session_id)
                 self._succeeded(session_id)
             except Exception as error:  # a thread that ended would leave all ledgers behind without a word
                 self._failed(session_id, error)
+            if self._stopping.wait(REST * (time.monotonic() - begun)):
+                return
 
     def _failed(self, session_id: int | None, error: Exception) -> None:
         if session_id not in self._told:

@@ -59,10 +59,13 @@ class MariaServer:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End it in order, if it runs."""
+        """End it in order, if it runs; by force where it does not come to an end."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(timeout=60)
+            try:
+                self._process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                self.kill()
             self._process = None
 
     def kill(self) -> None:

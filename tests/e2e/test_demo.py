@@ -4,6 +4,7 @@ import json
 import re
 import xml.etree.ElementTree as ElementTree
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -75,7 +76,7 @@ def test_the_preview_and_the_timeline_are_pictures(demo: Demo) -> None:
     assert all(person.name in words for person in CAST)
 
 
-def test_the_report_is_a_table_a_csv_file_and_a_workbook_too(demo: Demo, tmp_path: Any) -> None:
+def test_the_report_is_a_table_a_csv_file_and_a_workbook_too(demo: Demo, tmp_path: Path) -> None:
     gridroll, _ = demo
     table = gridroll.ok("report", "1")
     assert all(person.name in table for person in CAST)
@@ -90,6 +91,33 @@ def test_the_demo_leaves_nothing_running_and_keeps_its_state_private(demo: Demo)
     assert gridroll.left_running() == []
     assert gridroll.home.stat().st_mode & 0o077 == 0
     assert (gridroll.home / "gridroll.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_reports_evidence_and_proof_are_the_same_after_a_restore(demo: Demo, tmp_path: Path) -> None:
+    seen, restored = demo[0], Gridroll(tmp_path / "home")
+    archive = str(tmp_path / "demo.tar")
+    seen.ok("backup", "--include-keys", archive)
+    restored.ok("restore", archive)
+    for command in (
+        ("report", "1", "--format", "json"),
+        ("evidence", "list", "1", "--format", "json"),
+        ("faces", "list"),
+    ):
+        shown = restored.ok(*command)
+        assert shown == seen.ok(*command)
+        assert len(shown) > 100
+    restored.ok("audit", "verify")
+    first = shown_crop(seen, restored, tmp_path)
+    assert first.startswith(b"\xff\xd8")
+    assert restored.left_running() == []
+
+
+def shown_crop(seen: Gridroll, restored: Gridroll, tmp_path: Path) -> bytes:
+    for number, gridroll in enumerate((seen, restored)):
+        gridroll.ok("evidence", "show", "1", str(tmp_path / f"{number}.jpg"))
+    first, second = (tmp_path / f"{number}.jpg" for number in range(2))
+    assert first.read_bytes() == second.read_bytes()
+    return first.read_bytes()
 
 
 def test_faces_are_listed_and_removed_by_command(demo: Demo) -> None:
