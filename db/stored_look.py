@@ -1,6 +1,6 @@
 """What is on record of a look that is handed in again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -16,15 +16,13 @@ __all__ = ["StoredLook", "stored_look"]
 class StoredLook:
     """A look as it was stored. `people`: the track each head is stored under, by its box, in pixels of the frame.
 
-    `verdicts`: what was concluded of each of them by then, in order of time: verdict and student id. `asked`: the tracks of
-    which something was concluded at this very look. `latest`: similarity in percent and number of looks behind the last
-    conclusion of each, whenever that was.
+    `verdicts`: what was concluded last of each of them by then, verdict and student id. `asked`: the tracks of
+    which something was concluded at this very look.
     """
 
     people: Mapping[tuple[int, int, int, int], str]
-    verdicts: Mapping[str, Sequence[tuple[str, int | None]]]
+    verdicts: Mapping[str, tuple[str, int | None]]
     asked: frozenset[str]
-    latest: Mapping[str, tuple[float | None, int]]
 
 
 def stored_look(session: Session, session_id: int, uid: str) -> StoredLook | None:
@@ -35,16 +33,15 @@ def stored_look(session: Session, session_id: int, uid: str) -> StoredLook | Non
     heads = select(SightingRow).where(SightingRow.look_id == look.id)
     people = {(row.x1, row.y1, row.x2, row.y2): row.track for row in session.scalars(heads)}
     concluded = (
-        select(NamingRow, LookRow.taken_at)
+        select(NamingRow)
         .join(LookRow)
-        .where(LookRow.session_id == session_id, NamingRow.track.in_(people.values()))
+        .where(
+            LookRow.session_id == session_id,
+            LookRow.taken_at <= look.taken_at,
+            NamingRow.track.in_(people.values()),
+        )
         .order_by(LookRow.taken_at, LookRow.id)
     )
-    verdicts: dict[str, list[tuple[str, int | None]]] = {}
-    asked, latest = set(), {}
-    for row, taken_at in session.execute(concluded):
-        latest[row.track] = (row.similarity_pct, row.looks)
-        if taken_at <= look.taken_at:
-            verdicts.setdefault(row.track, []).append((row.verdict, row.student_id))
-        asked |= {row.track} if row.look_id == look.id else set()
-    return StoredLook(people, verdicts, frozenset(asked), latest)
+    namings = session.scalars(concluded).all()
+    verdicts = {row.track: (row.verdict, row.student_id) for row in namings}
+    return StoredLook(people, verdicts, frozenset(row.track for row in namings if row.look_id == look.id))

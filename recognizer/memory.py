@@ -24,7 +24,7 @@ class Remembered:
     `person`: the track under which they were seen first; the ledger knows them by it. `verdict` and the similarities as in
     `recognizer.decision.Verdict`, with the face, the engine and the model behind them. `guest`: a guest's name.
     `likeliest_id`: the student most alike, be it too little. `asked`: looks at which the question was put. `template`:
-    the engine's. `threshold_pct`: what a name took.
+    the engine's. `threshold_pct`: what a name took. `concluded_at`: when the look at which that was concluded was taken, aware.
     """
 
     track: str
@@ -42,10 +42,12 @@ class Remembered:
     likeness: Likeness
     template: bytes | None
     threshold_pct: float
+    concluded_at: datetime
     guest: str = ""
 
 
-_PLAIN = tuple(field.name for field in fields(Remembered) if field.name not in ("likeness", "template"))
+_CODED = ("likeness", "template", "concluded_at")
+_PLAIN = tuple(field.name for field in fields(Remembered) if field.name not in _CODED)
 
 
 class Recollection:
@@ -216,7 +218,7 @@ class IdentityMemory:
         return mirror
 
 
-FORMAT = 3
+FORMAT = 4
 """Of what is kept: what another version of Gridroll wrote is not found, and expires."""
 KEPT_S, MOST_SESSIONS = 3 * 3600.0, 64
 """A session that is not looked at for so long is dropped from this process, and the longest unused one of so many."""
@@ -263,7 +265,9 @@ def _document(one: Remembered) -> dict[str, Any]:
     likeness = b64encode(one.likeness.to_bytes()).decode("ascii")
     template = None if one.template is None else b64encode(one.template).decode("ascii")
     plain = {key: getattr(one, key) for key in _PLAIN}
-    return {**plain, "likeness": likeness, "template": template}
+    # As text, too: the server keeps milliseconds only.
+    concluded_at = one.concluded_at.isoformat()
+    return {**plain, "likeness": likeness, "template": template, "concluded_at": concluded_at}
 
 
 def _remembered(document: Mapping[str, Any]) -> Remembered:
@@ -272,4 +276,5 @@ def _remembered(document: Mapping[str, Any]) -> Remembered:
         **{key: document[key] for key in _PLAIN},
         likeness=Likeness.from_bytes(b64decode(document["likeness"])),
         template=None if template is None else b64decode(template),
+        concluded_at=datetime.fromisoformat(document["concluded_at"]),
     )

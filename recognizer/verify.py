@@ -151,7 +151,7 @@ class Verifier:
         for face in observation.faces:
             person = stored.people.get(face.box_xyxy, "")
             one = held.get(face.track)
-            if person in stored.asked and (one is None or _is_behind(one, person, stored)):
+            if person in stored.asked and (one is None or one.concluded_at < observation.taken_at):
                 lacking.add(face.track)
         if not lacking or self._engine.bills:
             return []
@@ -177,7 +177,8 @@ class Verifier:
     ) -> list[_Conclusion]:
         questions, people = self._asker.questions(observation, held, group)
         open_ones = [question for question in questions if not self._is_settled(question)]
-        conclusions = [self._again(question) for question in questions if self._is_settled(question)]
+        at = observation.taken_at
+        conclusions = [self._again(question, at) for question in questions if self._is_settled(question)]
         if not open_ones:
             return conclusions
         answers = self._search(open_ones, observation, group)
@@ -212,7 +213,7 @@ class Verifier:
             question, answer, score = open_ones[index], answers[index], scores[index]
             policy = self._policies.of(answer.engine).among(sought[index])
             if index in guests:
-                conclusions.append(_concluded(question, answer, *guests[index], {}, group, policy))
+                conclusions.append(_concluded(question, answer, *guests[index], {}, group, policy, at))
                 continue
             views = question.likeness.views if policy.mirrors else question.likeness.looks
             verdict = decide(score, chosen, views, question.asked, policy)
@@ -220,7 +221,7 @@ class Verifier:
             verdict = _confirm(held.get(expected or "") or question.before, verdict)
             found = found_again(question, verdict, people, group.lately)
             verdict = _claim(verdict, score, policy)
-            conclusions.append(_concluded(found, answer, verdict, "", score, group, policy))
+            conclusions.append(_concluded(found, answer, verdict, "", score, group, policy, at))
         return conclusions
 
     def _search(self, questions: Sequence[Question], observation: Observation, group: Group) -> list[Answer]:
@@ -235,7 +236,7 @@ class Verifier:
         paid_enough = before.likeness.looks >= PAID_LOOKS
         return question.adds_nothing or paid_enough or before.verdict in {"named", "guest"}
 
-    def _again(self, question: Question) -> _Conclusion:
+    def _again(self, question: Question, at: datetime) -> _Conclusion:
         """What was concluded before, of a face that was not searched for. Asked often enough, it is left to staff."""
         before = question.before
         assert before is not None
@@ -249,6 +250,7 @@ class Verifier:
             verdict=verdict,
             asked=question.asked,
             likeness=question.likeness,
+            concluded_at=at,
         )
         return _Conclusion(question, person, searched=False)
 
@@ -310,19 +312,12 @@ class Verifier:
         return Receipt(observation.uid, observation.headcount, 0, 0, names, frozenset(wanted), guests=guests)
 
 
-def _is_behind(one: Remembered, person: str, stored: StoredLook) -> bool:
-    """Whether what is remembered of somebody is older than what was concluded at a stored look."""
-    if (one.similarity_pct, one.likeness.looks) == stored.latest[person]:
-        return False
-    return one.asked < len(stored.verdicts[person])
-
-
 def _as_of_then(faces: Mapping[str, Remembered], stored: StoredLook) -> dict[str, Remembered]:
     """The people of a stored look with the verdicts of then: an agent that starts again goes the same way."""
     found = {}
     for track, one in faces.items():
         if told := stored.verdicts.get(one.person):
-            verdict, student_id = told[-1]
+            verdict, student_id = told
             found[track] = replace(one, verdict=verdict, student_id=student_id)
     return found
 
@@ -365,6 +360,7 @@ def _concluded(
     score: Mapping[int, float],
     group: Group,
     policy: Policy,
+    at: datetime,
 ) -> _Conclusion:
     likeliest = max(score, key=lambda student: score[student], default=None)
     behind = (
@@ -388,6 +384,7 @@ def _concluded(
         likeness=question.likeness,
         template=answer.template,
         threshold_pct=policy.match_pct,
+        concluded_at=at,
         guest=guest,
     )
     return _Conclusion(question, person, searched=True, paid=answer.paid)

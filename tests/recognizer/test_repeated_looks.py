@@ -1,6 +1,7 @@
 """Looks that are handed in again: after a kill, after an answer was lost, after they could not be stored."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from db.face_cache import FaceCache
 from db.report import session_report
 from db.sessions import start_session
 from db.settings import Settings
-from demo.cast import Person, portrait
+from demo.cast import STRANGER, Person, portrait
 from recognizer.engine import Answer, Probe
 from recognizer.enrolment import Enrolment
 from recognizer.local import LocalEngine
@@ -135,6 +136,23 @@ def test_what_a_killed_agent_stored_and_did_not_remember_is_found_out_again(
     agent.cache.close()
     assert (third.names, third.wanted) == (last.names, last.wanted)
     assert agent.names() == names
+
+
+def test_that_a_question_was_put_once_more_is_found_out_again_too(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    same = shown("a", STRANGER, 1)  # the second to the fourth look show nothing new
+    wanted = [agent.look(minute, same).wanted for minute in (1, 2, 3)]
+    monkeypatch.setattr(agent.verifier._memory, "remember", killed)
+    with pytest.raises(SystemExit):
+        agent.look(4, same)
+    agent.start_again()
+    assert [agent.look(minute, same).wanted for minute in (1, 2, 3, 4)] == [*wanted, frozenset()]
+    agent.start_again()
+    assert agent.look(5, replace(same, crop=None)).wanted == frozenset()
 
 
 def test_a_provider_is_not_paid_again_for_what_was_not_remembered(agent: Agent) -> None:

@@ -11,6 +11,7 @@ from recognizer.likeness import Likeness
 from recognizer.memory import Remembered
 from recognizer.observation import FaceCrop, SeenFace
 from recognizer.reunion import Question, found_again, joined, known_again
+from tests.conftest import START
 
 CROP = FaceCrop(np.zeros((9, 9, 3), np.uint8), (1, 1, 8, 8))
 
@@ -39,6 +40,7 @@ def remembered(track: str, verdict: str, student: int | None, likeliest: int | N
         likeness=Likeness.of(at_cosine(1.0)),
         template=None,
         threshold_pct=91.0,
+        concluded_at=START,
     )
 
 

@@ -20,7 +20,7 @@ from tests.e2e.crash.clerk import EDITS, Clerk, class_with_doubts
 from tests.e2e.crash.killing import Kills, Said, see_through, seeded, side_by_side
 from tests.e2e.crash.nursery import Child, Nursery
 from tests.e2e.crash.programs import look_of
-from tests.e2e.crash.proof import taken
+from tests.e2e.crash.proof import assert_same, taken
 from tests.e2e.crash.school import (
     CLASS,
     COMMAND,
@@ -85,7 +85,7 @@ class Agents:
             assert set(looks.values()) == {1}
             assert {line[:8] for line in said.lines if "  heads " in line} <= looks.keys()
             assert not any(line.startswith("Traceback") for line in said.lines)
-            assert self.school.ledger(session_id) == self.lesson.ledger
+            assert_same(self.school.ledger(session_id), self.lesson.ledger, f"session {session_id}\n{said}")
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ class Writers:
             looks = taken(self.school.database, session_id)
             assert set(said.done) == {str(number) for number in range(WRITTEN)}
             assert (len(looks), set(looks.values())) == (WRITTEN, {1})
-            assert self.school.ledger(session_id) == undisturbed
+            assert_same(self.school.ledger(session_id), undisturbed, f"session {session_id}\n{said}")
 
 
 def written_one_by_one(database: Database, student_ids: Sequence[int], count: int = WRITTEN) -> object:
@@ -234,7 +234,7 @@ class Clerks:
                 for student, reason in session.execute(made.order_by(EditRow.id)):
                     found.setdefault(student, []).append(reason)
             assert found == dict.fromkeys(self.school.student_ids, reasons)
-            assert self.school.ledger(session_id) == undisturbed
+            assert_same(self.school.ledger(session_id), undisturbed, f"session {session_id}")
 
 
 ANSWERS = (

@@ -54,6 +54,9 @@ class Said:
         text = self.path.read_text() if self.path.exists() else ""
         return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
+    def __str__(self) -> str:
+        return "".join(self.lines)
+
     @property
     def done(self) -> list[str]:
         """What was acknowledged."""

@@ -1,7 +1,10 @@
 """What must hold of a database whatever was killed: records are whole, and the chain of changes vouches for them."""
 
+import json
 from collections import Counter
+from difflib import unified_diff
 
+import pytest
 from sqlalchemy import func, select
 
 from db.database import Database
@@ -10,7 +13,7 @@ from db.proof.chain import walk
 from db.proof.records import check_entries, check_records, check_told
 from db.schema import DueRow, JudgementRow, LookRow, ReviewRow, SightingRow
 
-__all__ = ["prove_whole", "taken"]
+__all__ = ["assert_same", "prove_whole", "taken"]
 
 
 def prove_whole(database: Database) -> None:
@@ -36,3 +39,13 @@ def taken(database: Database, session_id: int) -> Counter[str]:
     with database.reading() as session:
         moments = session.scalars(select(LookRow.taken_at).where(LookRow.session_id == session_id))
         return Counter(f"{moment:%H:%M:%S}" for moment in moments)
+
+
+def assert_same(found: object, undisturbed: object, about: str) -> None:
+    """Two ledgers are the same; if not, it is shown where they differ. `about`: which, and what was said meanwhile."""
+    if found != undisturbed:
+        before, after = (
+            json.dumps(one, indent=1, sort_keys=True).splitlines() for one in (undisturbed, found)
+        )
+        told = unified_diff(before, after, "undisturbed", "found", n=8, lineterm="")
+        pytest.fail("\n".join([about, *told]))
