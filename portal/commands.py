@@ -27,7 +27,7 @@ from db.report import SessionReport, session_report
 from db.sessions import find_session
 from db.settings import Settings, load_settings
 from portal.cost_sheet import cost_table
-from portal.errors import PortalError
+from portal.output import write_file
 from portal.passwords import SHORTEST, hash_password
 from portal.report_table import report_table, report_text
 
@@ -67,7 +67,7 @@ def report(session_id: int, kind: str, output: Path | None, timeline: Path | Non
     if timeline is not None:
         from portal.timeline import draw_timeline
 
-        _write(timeline, draw_timeline(found).encode())
+        write_file(timeline, draw_timeline(found).encode())
     if kind == "table" and output is None:
         Console(highlight=False).print(report_table(found))
         return
@@ -75,7 +75,7 @@ def report(session_id: int, kind: str, output: Path | None, timeline: Path | Non
     if output is None:
         click.echo(content, nl=False)
     else:
-        _write(output, content)
+        write_file(output, content)
 
 
 def _content(found: SessionReport, kind: str) -> bytes:
@@ -90,13 +90,6 @@ def _content(found: SessionReport, kind: str) -> bytes:
         case "xlsx":
             return as_xlsx(found)
     return report_text(found).encode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise PortalError(f"cannot write {path}: {error.strerror}; choose another file") from error
 
 
 @click.command()

@@ -16,7 +16,7 @@ from db.ledger import catch_up
 from db.people import find_course
 from db.settings import load_settings
 from db.term import TermReport, term_report
-from portal.errors import PortalError
+from portal.output import write_file
 from portal.term_table import term_table, term_text
 
 __all__ = ["term"]
@@ -62,11 +62,8 @@ def term(course: str, from_: str | None, until: str | None, kind: str, output: P
     content = _content(found, kind)
     if output is None:
         click.echo(content, nl=False)
-        return
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise PortalError(f"cannot write {output}: {error.strerror}; choose another file") from error
+    else:
+        write_file(output, content)
 
 
 def _content(found: TermReport, kind: str) -> bytes:

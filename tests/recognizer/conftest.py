@@ -1,16 +1,23 @@
 """Drawn people and their photographs, for every test that needs a face but nobody's picture."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from db.database import Database
+from db.face_cache import FaceCache
+from db.sessions import start_session
 from db.settings import Settings
 from demo.cast import CAST, Person, portrait
+from recognizer.engine import Answer, Probe
+from recognizer.enrolment import Enrolment
+from recognizer.local import LocalEngine
 from recognizer.observation import FaceCrop, Image
 from recognizer.photo import find_faces
+from tests.conftest import START
 from tests.rekognition_server import ACCESS_KEY, RekognitionServer
 
 ANN, BEN, CID = CAST[0], CAST[1], CAST[2]
@@ -23,6 +30,37 @@ def crop_of(person: Person, height_px: int = 400, shift_px: int = 0) -> FaceCrop
     )
     image = np.roll(image, shift_px, axis=1)
     return FaceCrop(image, find_faces(image)[0])
+
+
+class CountingEngine(LocalEngine):
+    """The local engine, counting what it is asked."""
+
+    searched = 0
+
+    def search(
+        self,
+        probes: Sequence[Probe],
+        among: Collection[str] | None = None,
+        session_id: int | None = None,
+    ) -> list[Answer]:
+        self.searched += len(probes)
+        return super().search(probes, among, session_id)
+
+
+def class_of_two(
+    folder: Path, database: Database, cache: FaceCache, settings: Settings
+) -> tuple[CountingEngine, int]:
+    """Enrol Ann and Ben and start a session of theirs; returns the engine and the session's id."""
+    engine = CountingEngine(folder / "vectors")
+    lines = ["student_no,name,email,photo"]
+    for person in (ANN, BEN):
+        cv2.imwrite(str(folder / f"{person.student_no}.png"), portrait(person))
+        lines.append(f"{person.student_no},{person.name},{person.email},{person.student_no}.png")
+    (folder / "roster.csv").write_text("\n".join(lines))
+    Enrolment(database, cache, engine, settings).import_roster("BIO", folder / "roster.csv", None, "form 7")
+    engine.searched = 0  # enrolment looks for lookalikes
+    with database.writing() as session:
+        return engine, start_session(session, "BIO", "", START, 45).id
 
 
 @pytest.fixture

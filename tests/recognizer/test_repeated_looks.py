@@ -1,11 +1,9 @@
 """Looks that are handed in again: after a kill, after an answer was lost, after they could not be stored."""
 
-from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import cv2
 import pytest
 from sqlalchemy import text
 
@@ -15,30 +13,12 @@ from db.face_cache import FaceCache
 from db.report import session_report
 from db.sessions import start_session
 from db.settings import Settings
-from demo.cast import STRANGER, Person, portrait
-from recognizer.engine import Answer, Probe
-from recognizer.enrolment import Enrolment
-from recognizer.local import LocalEngine
+from demo.cast import STRANGER, Person
 from recognizer.memory import IdentityMemory
 from recognizer.observation import Observation, Receipt, SeenFace
 from recognizer.verify import Verifier
 from tests.conftest import START
-from tests.recognizer.conftest import ANN, BEN, crop_of
-
-
-class CountingEngine(LocalEngine):
-    """The local engine, counting what it is asked."""
-
-    searched = 0
-
-    def search(
-        self,
-        probes: Sequence[Probe],
-        among: Collection[str] | None = None,
-        session_id: int | None = None,
-    ) -> list[Answer]:
-        self.searched += len(probes)
-        return super().search(probes, among, session_id)
+from tests.recognizer.conftest import ANN, BEN, class_of_two, crop_of
 
 
 class Agent:
@@ -47,17 +27,7 @@ class Agent:
     def __init__(self, folder: Path, database: Database, cache: FaceCache, settings: Settings) -> None:
         self.database, self.cache = database, cache
         self.settings = settings.model_copy(update={"sure_threshold_pct": 100.0})
-        self.engine = CountingEngine(folder / "vectors")
-        lines = ["student_no,name,email,photo"]
-        for person in (ANN, BEN):
-            cv2.imwrite(str(folder / f"{person.student_no}.png"), portrait(person))
-            lines.append(f"{person.student_no},{person.name},{person.email},{person.student_no}.png")
-        (folder / "roster.csv").write_text("\n".join(lines))
-        enrolment = Enrolment(database, cache, self.engine, settings)
-        enrolment.import_roster("BIO", folder / "roster.csv", None, "form 7")
-        self.engine.searched = 0  # enrolment looks for lookalikes
-        with database.writing() as session:
-            self.session_id = start_session(session, "BIO", "", START, 45).id
+        self.engine, self.session_id = class_of_two(folder, database, cache, settings)
         self.start_again()
 
     def start_again(self) -> None:

@@ -13,32 +13,14 @@ from db.database import Database
 from db.errors import NotFoundError
 from db.face_cache import FaceCache
 from db.report import SessionReport, session_report
-from db.sessions import start_session
 from db.settings import Settings
-from demo.cast import Person, portrait
+from demo.cast import Person
 from recognizer.engine import Answer, Probe
-from recognizer.enrolment import Enrolment
-from recognizer.local import LocalEngine
 from recognizer.memory import IdentityMemory
 from recognizer.observation import FaceCrop, Observation, Receipt, SeenFace
 from recognizer.verify import Verifier
 from tests.conftest import START
-from tests.recognizer.conftest import ANN, BEN, CID, crop_of
-
-
-class CountingEngine(LocalEngine):
-    """The local engine, counting what it is asked."""
-
-    searched = 0
-
-    def search(
-        self,
-        probes: Sequence[Probe],
-        among: Collection[str] | None = None,
-        session_id: int | None = None,
-    ) -> list[Answer]:
-        self.searched += len(probes)
-        return super().search(probes, among, session_id)
+from tests.recognizer.conftest import ANN, BEN, CID, CountingEngine, class_of_two, crop_of
 
 
 class Room:
@@ -46,17 +28,7 @@ class Room:
 
     def __init__(self, folder: Path, database: Database, cache: FaceCache, settings: Settings) -> None:
         self.database = database
-        self.engine = CountingEngine(folder / "vectors")
-        enrolment = Enrolment(database, cache, self.engine, settings)
-        lines = ["student_no,name,email,photo"]
-        for person in (ANN, BEN):
-            cv2.imwrite(str(folder / f"{person.student_no}.png"), portrait(person))
-            lines.append(f"{person.student_no},{person.name},{person.email},{person.student_no}.png")
-        (folder / "roster.csv").write_text("\n".join(lines))
-        enrolment.import_roster("BIO", folder / "roster.csv", None, "form 7")
-        self.engine.searched = 0  # enrolment looks for lookalikes
-        with database.writing() as session:
-            self.session_id = start_session(session, "BIO", "", START, 45).id
+        self.engine, self.session_id = class_of_two(folder, database, cache, settings)
         self.verifier = Verifier(database, cache, self.engine, settings)
 
     def look(self, minute: float, *faces: SeenFace, uid: str = "") -> Receipt:
