@@ -5,7 +5,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -27,7 +27,7 @@ from db.report import SessionReport, session_report
 from db.sessions import find_session
 from db.settings import Settings, load_settings
 from portal.cost_sheet import cost_table
-from portal.output import write_file
+from portal.output import write, write_file
 from portal.passwords import SHORTEST, hash_password
 from portal.report_table import report_table, report_text
 
@@ -36,13 +36,8 @@ __all__ = ["costs", "report", "serve", "user"]
 NEW_FILE = click.Path(path_type=Path)
 
 
-@contextmanager
-def _database() -> Iterator[Database]:
-    database = open_database(load_settings().resolved_database_url)
-    try:
-        yield database
-    finally:
-        database.close()
+def _database() -> closing[Database]:
+    return closing(open_database(load_settings().resolved_database_url))
 
 
 @click.command()
@@ -71,11 +66,7 @@ def report(session_id: int, kind: str, output: Path | None, timeline: Path | Non
     if kind == "table" and output is None:
         Console(highlight=False).print(report_table(found))
         return
-    content = _content(found, kind)
-    if output is None:
-        click.echo(content, nl=False)
-    else:
-        write_file(output, content)
+    write(_content(found, kind), output)
 
 
 def _content(found: SessionReport, kind: str) -> bytes:

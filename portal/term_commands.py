@@ -16,7 +16,7 @@ from db.ledger import catch_up
 from db.people import find_course
 from db.settings import load_settings
 from db.term import TermReport, term_report
-from portal.output import write_file
+from portal.output import write
 from portal.term_table import term_table, term_text
 
 __all__ = ["term"]
@@ -59,11 +59,7 @@ def term(course: str, from_: str | None, until: str | None, kind: str, output: P
     if kind == "table" and output is None and sys.stdout.isatty():
         Console(highlight=False).print(term_table(found))
         return
-    content = _content(found, kind)
-    if output is None:
-        click.echo(content, nl=False)
-    else:
-        write_file(output, content)
+    write(_content(found, kind), output)
 
 
 def _content(found: TermReport, kind: str) -> bytes:

@@ -1,8 +1,7 @@
 """`gridroll audit`."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -36,13 +35,8 @@ def audit() -> None:
     """What was changed, by whom, when and why, and whether anything was changed behind its back."""
 
 
-@contextmanager
-def _database() -> Iterator[Database]:
-    database = open_database(load_settings().resolved_database_url)
-    try:
-        yield database
-    finally:
-        database.close()
+def _database() -> closing[Database]:
+    return closing(open_database(load_settings().resolved_database_url))
 
 
 @audit.command()

@@ -1,6 +1,7 @@
 """Ledgers that follow by themselves, and go on after what keeps them from it is over."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ from sqlalchemy import text
 
 from db.database import Database
 from db.due import due_sessions, mark_due
+from db.ledger import catch_up
 from portal.keeper import LedgerKeeper
 from tests.portal.cast import START, class_of_sixteen
 
@@ -84,3 +86,29 @@ def test_one_sessions_damage_does_not_keep_the_others_back(
     told = [record.getMessage() for record in caplog.records]
     assert told[0].startswith(f"the ledger of session {meeting} does not follow, which is tried again: ")
     assert told[1:] == [f"the ledger of session {meeting} follows again"]
+
+
+def test_after_each_ledger_the_keeper_rests_three_times_as_long_as_it_folded(
+    database: Database, meeting: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = class_of_sixteen(database, START, looks=3)
+    rests: list[float] = []
+
+    class Resting(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            rests.append(timeout or 0.0)
+            return super().wait(0)
+
+    def fold_slowly(database: Database, session_id: int) -> int:
+        time.sleep(0.05)
+        return catch_up(database, session_id)
+
+    make_due(database, meeting, other)
+    monkeypatch.setattr("portal.keeper.catch_up", fold_slowly)
+    keeper = LedgerKeeper(database, every_s=0.02)
+    keeper._stopping = Resting()
+    with keeper:
+        wait_until(lambda: rests.count(0.02) > 0)  # a round is over
+    first, second, *_ = rests
+    assert min(first, second) >= 3 * 0.05
+    assert rests[2] == 0.02
