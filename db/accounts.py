@@ -22,7 +22,8 @@ __all__ = [
     "set_password",
 ]
 
-ROLES = ("admin", "instructor", "student")
+ROLES = ("admin", "staff", "instructor", "student")
+"""Admins do everything; staff verify and edit all courses; instructors their own; students read their own record."""
 
 
 def find_user(session: Session, email: str) -> User | None:

@@ -6,12 +6,17 @@ import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy.orm import Session
 
+from db.accounts import find_user
 from db.actor import acting
 from db.courses import list_courses, set_rules
 from db.database import open_database
 from db.durations import parse_duration, parse_share
+from db.errors import NotFoundError
+from db.instructors import add_instructor, remove_instructor
 from db.ledger import catch_up
+from db.people import find_course
 from db.settings import load_settings
 
 __all__ = ["course"]
@@ -44,6 +49,29 @@ def list_() -> None:
         )
         table.add_row(*map(Text, cells))
     Console(soft_wrap=True).print(table)
+
+
+@course.command()
+@click.argument("code", metavar="COURSE")
+@click.argument("email")
+@click.option("--remove", is_flag=True, help="Take the course from them instead.")
+@click.option("--by", metavar="EMAIL", help="Who changes it; whoever is at the keyboard if left out.")
+def instructor(code: str, email: str, remove: bool, by: str | None) -> None:
+    """Let the instructor EMAIL see COURSE."""
+    who = acting(by)
+
+    def change(writing: Session) -> bool:
+        found = find_user(writing, email)
+        if found is None:
+            raise NotFoundError(f"there is no user {email!r}; 'gridroll user add' makes one")
+        return (remove_instructor if remove else add_instructor)(
+            writing, find_course(writing, code), found, who
+        )
+
+    with closing(open_database(load_settings().resolved_database_url)) as database:
+        changed = database.transact(change)
+    state = "no longer sees" if remove else "sees"
+    click.echo(f"{email} {state} {code}{'.' if changed else ', as before.'}")
 
 
 @course.command()

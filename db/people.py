@@ -291,6 +291,11 @@ def roster_ids(session: Session, course_id: int) -> frozenset[int]:
     return frozenset(session.scalars(select(Enrolment.student_id).where(Enrolment.course_id == course_id)))
 
 
+def enrolled_in(session: Session, student_id: int) -> frozenset[int]:
+    """The ids of the student's courses."""
+    return frozenset(session.scalars(select(Enrolment.course_id).where(Enrolment.student_id == student_id)))
+
+
 def students_of(session: Session, student_ids: Collection[int]) -> Sequence[Student]:
     """These students in the order of their names."""
     students = session.scalars(select(Student).where(Student.id.in_(student_ids)))

@@ -18,8 +18,11 @@ from db.schema import (
     Base,
     Consent,
     Course,
+    CourseStaff,
+    DisputeRow,
     EditRow,
     Enrolment,
+    ErasureRow,
     ExcuseRow,
     FaceRow,
     JudgementRow,
@@ -27,8 +30,11 @@ from db.schema import (
     NamingRow,
     SessionRow,
     SightingRow,
+    SlotRow,
     Student,
+    TokenRow,
     User,
+    WebhookRow,
 )
 from db.types import UTCDateTime
 
@@ -53,12 +59,18 @@ NAMING_FIELDS = (
 )
 FIELDS: Mapping[type[Base], tuple[str, ...]] = {
     Consent: ("id", "student_id", "note", "given_at", "withdrawn_at"),
-    Course: ("id", "code", "time_zone", "late_after_s", "left_early_s", "min_presence"),
+    Course: (
+        *("id", "code", "time_zone", "late_after_s", "left_early_s", "min_presence", "title"),
+        "attendance_limit",
+    ),
+    CourseStaff: ("course_id", "user_id"),
+    DisputeRow: ("id", "session_id", "student_id", "text", "made_at"),
     EditRow: (
         *("uid", "session_id", "student_id", "status", "joined_at", "last_seen_at", "minutes", "remark"),
         *("reason", "made_by", "made_at"),
     ),
     Enrolment: ("course_id", "student_id", "enrolled_at"),
+    ErasureRow: ("id", "student_id", "text", "asked_at", "outcome", "answer", "settled_by", "settled_at"),
     ExcuseRow: (
         *("id", "student_id", "course_id", "from_at", "until_at", "reason", "made_by", "made_at"),
         "withdrawn_at",
@@ -72,8 +84,17 @@ FIELDS: Mapping[type[Base], tuple[str, ...]] = {
         *("id", "course_id", "title", "starts_at", "ends_at", "late_after_s", "left_early_s", "min_presence"),
         *("match_threshold_pct", "match_margin_pct"),
     ),
-    Student: ("id", "student_no", "name", "email"),
-    User: ("id", "email", "password_hash", "role", "student_id", "active", "created_at"),
+    SlotRow: ("id", "course_id", "weekday", "begins", "minutes", "from_on", "until_on", "title"),
+    Student: ("id", "student_no", "name", "email", "removed_at"),
+    TokenRow: (
+        *("id", "name", "token_hash", "scopes", "user_id", "course_id", "made_by", "made_at", "expires_at"),
+        "revoked_at",
+    ),
+    User: (
+        *("id", "email", "password_hash", "role", "student_id", "active", "created_at", "name"),
+        "totp_secret",
+    ),
+    WebhookRow: ("id", "url", "secret", "events", "user_id", "course_id", "made_at", "ended_at"),
 }
 """What a record's digest is made of. A field that is None is left out: a column added later changes no digest."""
 

@@ -14,11 +14,13 @@ from db.accounts import add_user
 from db.commands import prepare
 from db.embedded_mongo import stop_left_over
 from db.errors import GridrollError
+from db.instructors import add_instructor
+from db.people import find_course
 from db.report import SessionReport, session_report
 from db.settings import Settings, default_home, load_settings
 from demo.cast import CAST
 from demo.check import compare
-from demo.classroom import TIME_ZONE, enrol_cast, open_stage, plan_session, watch_lesson
+from demo.classroom import COURSE, TIME_ZONE, enrol_cast, open_stage, plan_session, watch_lesson
 from demo.script import LESSON
 from portal.app import create_app
 from portal.errors import PortalError
@@ -35,7 +37,7 @@ from screen_agent.watcher import LookReport
 __all__ = ["demo"]
 
 MARKER = "simulated-class"
-STAFF, STUDENT = "staff@campus.example", CAST[5].email
+STAFF, INSTRUCTOR, STUDENT = "staff@campus.example", "teacher@campus.example", CAST[5].email
 
 
 @click.command()
@@ -110,6 +112,8 @@ def _serve(settings: Settings, stores: Stores, port: int, console: Console) -> N
     password = secrets.token_urlsafe(12)
     with stores.database.writing() as session:
         add_user(session, STAFF, "admin", hash_password(password))
+        teacher = add_user(session, INSTRUCTOR, "instructor", hash_password(password))
+        add_instructor(session, find_course(session, COURSE), teacher)
         add_user(session, STUDENT, "student", hash_password(password))
     app = create_app(settings, stores.database, stores.cache)
     try:
@@ -118,7 +122,8 @@ def _serve(settings: Settings, stores: Stores, port: int, console: Console) -> N
         server = make_server(app, "127.0.0.1", 0)
     console.print(
         f"\nportal    [bold]{server.url}[/bold]\n"
-        f"staff     {STAFF}\nstudent   {STUDENT}\npassword  [bold]{password}[/bold] (for both; Ctrl-C ends)",
+        f"admin     {STAFF}\nteacher   {INSTRUCTOR}\nstudent   {STUDENT}\n"
+        f"password  [bold]{password}[/bold] (for all three; Ctrl-C ends)",
         highlight=False,
     )
     with LedgerKeeper(stores.database):

@@ -23,6 +23,7 @@ from portal.access import guard
 from portal.desk import Desk, put_desk
 from portal.error_pages import show_errors
 from portal.headers import add_headers
+from portal.navigation import places
 from portal.secret import load_secret_key
 from portal.sign_in import watch_sign_ins
 
@@ -61,5 +62,6 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     for words in (moments, wording, entry_words, review_words, balance):
         app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.context_processor(lambda: {"viewer": g.get("viewer")})
+    account = "account.page" if "account.page" in app.view_functions else None
+    app.context_processor(lambda: {"viewer": g.get("viewer"), "places": places, "account_endpoint": account})
     return app

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from db.edits import EditConflictError, EditError
 from db.entries import EntrySheet, entry_sheet, save_entry
-from portal.access import allowed
+from portal.access import STAFF, allowed
 from portal.desk import desk
 from portal.entry_form import EntryForm
 from portal.session_page import SESSION
@@ -25,7 +25,7 @@ ENTRY = f"/sessions/{SESSION}/entries/<string(maxlength=64):student_no>"
 
 
 @pages.get(ENTRY)
-@allowed("admin", "instructor")
+@allowed(*STAFF)
 def page(session_id: int, student_no: str) -> ResponseReturnValue:
     desk().follow(session_id)
     sheet = _sheet(session_id, student_no)
@@ -33,7 +33,7 @@ def page(session_id: int, student_no: str) -> ResponseReturnValue:
 
 
 @pages.post(ENTRY)
-@allowed("admin", "instructor")
+@allowed(*STAFF)
 def save(session_id: int, student_no: str) -> ResponseReturnValue:
     sheet, form, user = _sheet(session_id, student_no), EntryForm.sent(request.form), viewer()
     assert user is not None

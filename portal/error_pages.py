@@ -1,11 +1,12 @@
 """One place that turns errors into pages."""
 
-from flask import Flask, current_app, render_template
+from flask import Flask, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from db.errors import GridrollError, NotFoundError, StoreError
+from portal.paths import safe_path
 
 __all__ = ["show_errors"]
 
@@ -66,4 +67,5 @@ def _page(code: int, title: str = "", advice: str = "", retry_s: int | None = No
     if not title:
         title, advice = EXPLAINED[code]
     headers = {} if retry_s is None else {"Retry-After": str(retry_s)}
-    return render_template("error.html", code=code, title=title, advice=advice), code, headers
+    wanted = safe_path(request.full_path.rstrip("?")) if request.method in {"GET", "HEAD"} else None
+    return render_template("error.html", code=code, title=title, advice=advice, wanted=wanted), code, headers

@@ -3,7 +3,7 @@
 from flask import Blueprint, redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from portal.access import allowed
+from portal.access import EVERYBODY, allowed
 from portal.sign_in import viewer
 
 __all__ = ["pages"]
@@ -12,7 +12,7 @@ pages = Blueprint("front", __name__)
 
 
 @pages.get("/")
-@allowed("admin", "instructor", "student")
+@allowed(*EVERYBODY)
 def page() -> ResponseReturnValue:
     user = viewer()
     return redirect(url_for("sessions.listing" if user is not None and user.is_staff else "me.page"))

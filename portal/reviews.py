@@ -10,7 +10,7 @@ from db.people import roster_of
 from db.report import ReviewLine, SessionReport, session_report
 from db.reviews import ReviewConflictError
 from db.sessions import find_session
-from portal.access import allowed
+from portal.access import STAFF, allowed
 from portal.desk import desk
 from portal.errors import PortalError
 from portal.session_page import SESSION
@@ -35,14 +35,14 @@ class Draft:
 
 
 @pages.get(REVIEW)
-@allowed("admin", "instructor")
+@allowed(*STAFF)
 def page(session_id: int, review_id: int) -> ResponseReturnValue:
     desk().follow(session_id)
     return _page(session_id, review_id)
 
 
 @pages.post(REVIEW)
-@allowed("admin", "instructor")
+@allowed(*STAFF)
 def settle(session_id: int, review_id: int) -> ResponseReturnValue:
     report, review = _found(session_id, review_id)
     if review is None:

@@ -6,11 +6,12 @@ from flask import Blueprint, Response, make_response, render_template
 from flask.typing import ResponseReturnValue
 
 from db.report import SessionReport, list_sessions, session_report
-from portal.access import allowed
+from portal.access import STAFF, allowed
 from portal.desk import desk
 from portal.figures import is_running
 from portal.report_files import as_csv, as_json, as_xlsx, file_stem
 from portal.session_page import SESSION, session_page
+from portal.sign_in import viewer
 from portal.timeline import draw_timeline
 
 __all__ = ["pages"]
@@ -21,31 +22,32 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @pages.get("/sessions")
-@allowed("admin", "instructor")
+@allowed(*STAFF)
 def listing() -> ResponseReturnValue:
+    user, now = viewer(), desk().now()
+    assert user is not None
     with desk().database.reading() as reading:
-        lines = list_sessions(reading)
-    now = desk().now()
+        lines = list_sessions(reading, courses=user.courses)
     return render_template(
         "sessions.html", lines=lines, running={line.id for line in lines if is_running(line, now)}
     )
 
 
 @pages.get(f"/sessions/{SESSION}")
-@allowed("admin", "instructor")
+@allowed(*STAFF)
 def page(session_id: int) -> ResponseReturnValue:
     return session_page(session_id)
 
 
 @pages.get(f"/sessions/{SESSION}/timeline.svg")
-@allowed("admin", "instructor")
+@allowed(*STAFF)
 def timeline(session_id: int) -> Response:
     report = _report(session_id)
     return _file(draw_timeline(report).encode(), "image/svg+xml", f"{file_stem(report)}.svg")
 
 
 @pages.get(f"/sessions/{SESSION}/report.csv")
-@allowed("admin", "instructor")
+@allowed(*STAFF)
 def report_csv(session_id: int) -> Response:
     report = _report(session_id)
     # Spreadsheets read UTF-8 as such only behind a byte order mark.
@@ -53,14 +55,14 @@ def report_csv(session_id: int) -> Response:
 
 
 @pages.get(f"/sessions/{SESSION}/report.xlsx")
-@allowed("admin", "instructor")
+@allowed(*STAFF)
 def report_xlsx(session_id: int) -> Response:
     report = _report(session_id)
     return _file(as_xlsx(report), XLSX, f"{file_stem(report)}.xlsx")
 
 
 @pages.get(f"/sessions/{SESSION}/report.json")
-@allowed("admin", "instructor")
+@allowed(*STAFF)
 def report_json(session_id: int) -> Response:
     report = _report(session_id)
     content = json.dumps(as_json(report), ensure_ascii=False, indent=2) + "\n"

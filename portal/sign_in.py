@@ -7,12 +7,25 @@ from datetime import timedelta
 
 import flask_login
 from flask import Flask, g, session
+from sqlalchemy.orm import Session
 
 from db.accounts import begin_sign_in, end_sign_in, find_sign_in, find_user, renew_hash, touch_sign_in
+from db.instructors import course_ids_of
+from db.people import enrolled_in
+from db.schema import User
 from portal.desk import desk
 from portal.passwords import check_password
 
-__all__ = ["IDLE", "LONGEST", "STAFF", "Viewer", "sign_in", "sign_out", "viewer", "watch_sign_ins"]
+__all__ = [
+    "IDLE",
+    "LONGEST",
+    "Viewer",
+    "sign_in",
+    "sign_out",
+    "signed_in_once",
+    "viewer",
+    "watch_sign_ins",
+]
 
 IDLE = timedelta(hours=2)
 """A sign-in ends after so long without a request."""
@@ -23,23 +36,36 @@ LONGEST = timedelta(hours=12)
 TOUCHED_EVERY = timedelta(minutes=1)
 """How exactly the last use is kept: a page is no reason to write to the ledger each time."""
 
-STAFF = frozenset({"admin", "instructor"})
-
 
 @dataclass(frozen=True, slots=True)
 class Viewer(flask_login.UserMixin):  # type: ignore[misc]
-    """The signed-in user of a request. `student_id`: the record this account is tied to, None for staff."""
+    """The signed-in user of a request.
+
+    `student_id`, `student_no`: the record this account is tied to, None for staff. `courses`: the ids of those that the
+    user reaches, an instructor's or a student's own; None: all.
+    """
 
     token: str
     user_id: int
     email: str
     role: str
     student_id: int | None
+    student_no: str | None
     name: str | None
+    courses: frozenset[int] | None
 
     @property
     def is_staff(self) -> bool:
-        return self.role in STAFF
+        return self.role != "student"
+
+    @property
+    def is_office(self) -> bool:
+        """Whether all courses are theirs to see."""
+        return self.role in {"admin", "staff"}
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
 
     def get_id(self) -> str:
         return self.token
@@ -61,6 +87,11 @@ def viewer() -> Viewer | None:
         g.viewer = user._get_current_object() if user.is_authenticated else None
     found: Viewer | None = g.viewer
     return found
+
+
+def signed_in_once() -> bool:
+    """Whether the request brings a cookie that a sign-in was begun with, which may have ended."""
+    return "_user_id" in session
 
 
 def sign_in(email: str, password: str) -> bool:
@@ -101,14 +132,31 @@ def _load(token: str) -> Viewer | None:
     database = desk().database
     with database.reading() as reading:
         row = find_sign_in(reading, token_hash, IDLE, LONGEST)
-    if row is None:
-        return None
+        if row is None:
+            return None
+        courses = _courses(reading, row.user)
     if desk().now() - row.last_used_at > TOUCHED_EVERY:
         database.transact(lambda writing: touch_sign_in(writing, token_hash))
-    user = row.user
+    user, student = row.user, row.user.student
     return Viewer(
-        token, user.id, user.email, user.role, user.student_id, user.student.name if user.student else None
+        token,
+        user.id,
+        user.email,
+        user.role,
+        user.student_id,
+        student.student_no if student else None,
+        student.name if student else user.name,
+        courses,
     )
+
+
+def _courses(reading: Session, user: User) -> frozenset[int] | None:
+    match user.role:
+        case "instructor":
+            return course_ids_of(reading, user.id)
+        case "student":
+            return frozenset() if user.student_id is None else enrolled_in(reading, user.student_id)
+    return None
 
 
 def _sha256(token: str) -> str:

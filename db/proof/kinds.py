@@ -19,15 +19,21 @@ from db.schema import (
     Base,
     Consent,
     Course,
+    CourseStaff,
+    DisputeRow,
     EditRow,
     Enrolment,
+    ErasureRow,
     ExcuseRow,
     FaceRow,
     JudgementRow,
     LookRow,
     SessionRow,
+    SlotRow,
     Student,
+    TokenRow,
     User,
+    WebhookRow,
 )
 
 __all__ = ["GONE", "KINDS", "Key", "Kind", "Known", "kind_of", "look_subject", "note_record"]
@@ -97,6 +103,11 @@ class Known:
 
 KINDS = (
     Kind(Course, ("course",), "course:{id}", "course {id}", ("id",)),
+    Kind(
+        *(CourseStaff, ("instructor",), "course:{course_id}/user:{user_id}"),
+        *("the place of user {user_id} as instructor of course {course_id}", ("course_id", "user_id")),
+    ),
+    Kind(SlotRow, ("slot",), "course:{course_id}/slot:{id}", "slot {id} of a timetable", ("id",)),
     Kind(Student, ("student",), "student:{id}", "student {id}", ("id",)),
     Kind(
         *(Enrolment, ("enrolment",), "course:{course_id}/student:{student_id}"),
@@ -112,6 +123,10 @@ KINDS = (
         ("session_id", "uid"),
     ),
     Kind(JudgementRow, ("judgement",), "session:{session_id}/judgement:{id}", "judgement {id}", ("id",)),
+    Kind(DisputeRow, ("dispute",), "session:{session_id}/dispute:{id}", "dispute {id}", ("id",)),
+    Kind(ErasureRow, ("erasure",), "student:{student_id}/erasure:{id}", "erasure request {id}", ("id",)),
+    Kind(TokenRow, ("token",), "token:{id}", "token {id}", ("id",)),
+    Kind(WebhookRow, ("webhook",), "webhook:{id}", "webhook {id}", ("id",)),
     Kind(EditRow, ("entry",), "session:{session_id}/student:{student_id}", "edit {uid}", ("uid",), "uid"),
 )
 _BY_MODEL = {kind.model: kind for kind in KINDS}

@@ -9,7 +9,7 @@ from db.schema.base import Base, table_args
 from db.schema.people import Student
 from db.types import Identifier, Key, Real, UTCDateTime
 
-__all__ = ["AttendanceRow", "EditRow", "IntervalRow", "JudgementRow", "ReviewRow"]
+__all__ = ["AttendanceRow", "DisputeRow", "EditRow", "IntervalRow", "JudgementRow", "ReviewRow"]
 
 
 class AttendanceRow(Base):
@@ -142,3 +142,16 @@ class JudgementRow(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     template: Mapped[bytes | None] = mapped_column(LargeBinary)
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)
+
+
+class DisputeRow(Base):
+    """A student's word against their entry. It opens a review, whose settling answers it; rows are never changed."""
+
+    __tablename__ = "disputes"
+    __table_args__ = table_args(Index("ix_disputes_session_student", "session_id", "student_id"))
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id"))
+    student_id: Mapped[int] = mapped_column(ForeignKey("students.id"), index=True)
+    text: Mapped[str] = mapped_column("said", Text)
+    made_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.schema.base import Base, table_args
 from db.types import Identifier, Key, UTCDateTime
 
-__all__ = ["AuditHead", "AuditRow", "BlobRow", "EvidenceRow"]
+__all__ = ["AuditHead", "AuditRow", "BlobRow", "EvidenceRow", "LongText"]
 
 LongText = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 """16 MB: MySQL's TEXT holds 64 KB."""

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from db.accounts import add_user
 from db.database import Database
+from db.instructors import add_instructor
 from db.ledger import refold
 from db.looks import NewLook, NewNaming, NewSighting, record_looks
 from db.people import RosterLine, enrol, make_course
@@ -18,9 +19,10 @@ from portal.passwords import hash_password
 
 PASSWORD = "correct horse battery"
 PASSWORD_HASH = hash_password(PASSWORD)
-ADMIN, INSTRUCTOR = "admin@example.edu", "ines@example.edu"
+ADMIN, STAFF = "admin@example.edu", "stella@example.edu"
+INSTRUCTOR, OTHER_INSTRUCTOR = "ines@example.edu", "otto@example.edu"
 STUDENT_A, STUDENT_B = "ada@example.edu", "ben@example.edu"
-COURSE = "MATH-101"
+COURSE, OTHER_COURSE = "MATH-101", "CHEM-7"
 ZONE = "Europe/Berlin"
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 """Nine o'clock in Berlin, in winter."""
@@ -39,9 +41,12 @@ def roster_line(number: str, name: str, email: str) -> RosterLine:
 
 
 def add_accounts(writing: Session, *students: str) -> None:
-    """Admin, instructor, and an account for each of these students' addresses."""
+    """Admin, staff, an instructor of the course and one of another, and an account for each of these students."""
     add_user(writing, ADMIN, "admin", PASSWORD_HASH)
-    add_user(writing, INSTRUCTOR, "instructor", PASSWORD_HASH)
+    add_user(writing, STAFF, "staff", PASSWORD_HASH)
+    for course, email in ((COURSE, INSTRUCTOR), (OTHER_COURSE, OTHER_INSTRUCTOR)):
+        user = add_user(writing, email, "instructor", PASSWORD_HASH)
+        add_instructor(writing, make_course(writing, course, ZONE), user)
     for email in students:
         add_user(writing, email, "student", PASSWORD_HASH)
 

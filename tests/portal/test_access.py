@@ -5,39 +5,80 @@ from typing import NamedTuple
 import pytest
 from flask import Flask
 
-from portal.access import PUBLIC, roles_of
-from tests.portal.cast import ADMIN, INSTRUCTOR, STUDENT_A
+from db.accounts import find_user
+from db.database import Database
+from db.people import find_course
+from db.tokens import add_token
+from portal.access import PUBLIC, roles_of, scope_of
+from portal.bearer import hash_token, new_token
+from tests.portal.cast import (
+    ADMIN,
+    COURSE,
+    INSTRUCTOR,
+    OTHER_INSTRUCTOR,
+    STAFF,
+    STUDENT_A,
+    STUDENT_B,
+)
 from tests.portal.conftest import Browser
 
 
 class Row(NamedTuple):
-    """Expected status codes by viewer."""
+    """A request, and the status that each caller gets. Ada's and session 1's are what addresses name.
+
+    `nobody`, `student` (Ada), `other_student` (Ben), `instructor` (of the course), `other_instructor` (of another),
+    `staff`, `admin`, and `agent`: a program with a token for observations of the course.
+    """
 
     path: str
     nobody: int
     student: int
+    other_student: int
     instructor: int
+    other_instructor: int
+    staff: int
     admin: int
+    agent: int
 
 
-STAFF_ONLY = {"nobody": 302, "student": 404, "instructor": 200, "admin": 200}
+def for_staff(path: str, done: int = 200, elsewhere: int = 404) -> Row:
+    """`elsewhere`: what an instructor of another course gets."""
+    nobody = 401 if path.startswith("POST ") else 302
+    return Row(path, nobody, 404, 404, done, elsewhere, done, done, nobody)
+
+
+def for_lists(path: str) -> Row:
+    """Where every instructor sees what is theirs."""
+    return for_staff(path, elsewhere=200)
+
+
 TABLE = {
-    "static": Row("/static/gridroll.css", 200, 200, 200, 200),
-    "login.form": Row("/login", 200, 302, 302, 302),
-    "login.enter": Row("POST /login", 401, 401, 401, 401),  # the form without an account
-    "front.page": Row("/", 302, 302, 302, 302),
-    "sessions.listing": Row("/sessions", **STAFF_ONLY),
-    "sessions.page": Row("/sessions/1", **STAFF_ONLY),
-    "sessions.timeline": Row("/sessions/1/timeline.svg", **STAFF_ONLY),
-    "sessions.report_csv": Row("/sessions/1/report.csv", **STAFF_ONLY),
-    "sessions.report_xlsx": Row("/sessions/1/report.xlsx", **STAFF_ONLY),
-    "sessions.report_json": Row("/sessions/1/report.json", **STAFF_ONLY),
-    "entries.page": Row("/sessions/1/entries/S-1", **STAFF_ONLY),
-    "entries.save": Row("POST /sessions/1/entries/S-1", 401, 404, 400, 400),  # a form without anything in it
-    "reviews.page": Row("/sessions/1/reviews/1", **STAFF_ONLY),
-    "reviews.settle": Row("POST /sessions/1/reviews/1", 401, 404, 400, 400),
-    "me.page": Row("/me", 302, 200, 403, 403),
-    "login.leave": Row("POST /logout", 401, 302, 302, 302),  # last, for it ends the visit
+    "static": Row("/static/gridroll.css", *[200] * 8),
+    "login.form": Row("/login", 200, 302, 302, 302, 302, 302, 302, 200),
+    "login.enter": Row("POST /login", *[401] * 8),  # the form without an account
+    "front.page": Row("/", *[302] * 8),
+    "sessions.listing": for_lists("/sessions"),
+    "sessions.page": for_staff("/sessions/1"),
+    "sessions.timeline": for_staff("/sessions/1/timeline.svg"),
+    "sessions.report_csv": for_staff("/sessions/1/report.csv"),
+    "sessions.report_xlsx": for_staff("/sessions/1/report.xlsx"),
+    "sessions.report_json": for_staff("/sessions/1/report.json"),
+    "entries.page": for_staff("/sessions/1/entries/S-1"),
+    "entries.save": for_staff("POST /sessions/1/entries/S-1", 400),  # a form without anything in it
+    "reviews.page": for_staff("/sessions/1/reviews/1"),
+    "reviews.settle": for_staff("POST /sessions/1/reviews/1", 400),
+    "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
+    "login.leave": Row("POST /logout", 401, 302, 302, 302, 302, 302, 302, 401),  # last, for it ends the visit
+}
+CALLERS = {
+    "nobody": None,
+    "student": STUDENT_A,
+    "other_student": STUDENT_B,
+    "instructor": INSTRUCTOR,
+    "other_instructor": OTHER_INSTRUCTOR,
+    "staff": STAFF,
+    "admin": ADMIN,
+    "agent": None,
 }
 
 
@@ -45,29 +86,46 @@ def test_the_table_names_every_route(app: Flask) -> None:
     assert {rule.endpoint for rule in app.url_map.iter_rules()} == TABLE.keys()
 
 
-@pytest.mark.parametrize(
-    ("viewer", "email"),
-    [("nobody", None), ("student", STUDENT_A), ("instructor", INSTRUCTOR), ("admin", ADMIN)],
-)
+@pytest.mark.parametrize("caller", CALLERS)
 def test_each_route_opens_to_those_it_is_for(
-    app: Flask, browser: Browser, meeting: int, viewer: str, email: str | None
+    app: Flask, browser: Browser, database: Database, meeting: int, caller: str
 ) -> None:
+    email = CALLERS[caller]
     if email is not None:
         browser.sign_in(email)
+    headers = {"Authorization": f"Bearer {agent_token(database)}"} if caller == "agent" else {}
     app.config["WTF_CSRF_ENABLED"] = False
     found = {}
     for endpoint, row in TABLE.items():
         method, path = row.path.split() if " " in row.path else ("GET", row.path)
-        answer = browser.client.open(path, method=method, buffered=True)
+        answer = browser.client.open(path, method=method, buffered=True, headers=headers)
         found[endpoint] = answer.status_code
-        if viewer == "nobody" and answer.status_code == 302:
+        if email is None and answer.status_code == 302:
             assert answer.location.startswith("/login")
-    assert found == {endpoint: getattr(row, viewer) for endpoint, row in TABLE.items()}
+    assert found == {endpoint: getattr(row, caller) for endpoint, row in TABLE.items()}
+
+
+def agent_token(database: Database) -> str:
+    token = new_token()
+    with database.writing() as writing:
+        user, course = find_user(writing, INSTRUCTOR), find_course(writing, COURSE)
+        assert user is not None
+        add_token(writing, "Room 7", hash_token(token), ["observations"], user, course)
+    return token
 
 
 def test_only_the_login_page_and_static_files_are_public(app: Flask) -> None:
     public = {endpoint for endpoint, view in app.view_functions.items() if roles_of(view) is PUBLIC}
     assert public == {"static", "login.form", "login.enter"}
+
+
+def test_every_view_says_whom_it_is_for(app: Flask) -> None:
+    silent = {
+        endpoint
+        for endpoint, view in app.view_functions.items()
+        if (roles_of(view) is None) == (scope_of(view) is None)
+    }
+    assert not silent
 
 
 @pytest.mark.parametrize("email", [None, STUDENT_A, ADMIN])

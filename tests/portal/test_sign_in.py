@@ -13,7 +13,7 @@ from db.accounts import find_user
 from db.database import Database
 from db.schema import SignIn
 from portal import passwords, sign_in
-from portal.login import safe_next
+from portal.paths import safe_path
 from tests.portal.cast import ADMIN, PASSWORD, STUDENT_A
 from tests.portal.conftest import Browser
 
@@ -70,7 +70,10 @@ def test_deactivating_an_account_ends_its_visits(browser: Browser, database: Dat
         user = find_user(writing, ADMIN)
         assert user is not None
         user.active = False
-    assert browser.get("/sessions").location == "/login?next=/sessions"
+    ended = browser.get("/sessions")
+    assert ended.status_code == 401
+    assert 'href="/login?next=/sessions"' in ended.text
+    assert browser.get("/sessions").location == "/login?next=/sessions", "the cookie is cleared"
 
 
 def test_a_cookie_copied_before_signing_out_is_worth_nothing_afterwards(app: Flask, browser: Browser) -> None:
@@ -82,7 +85,8 @@ def test_a_cookie_copied_before_signing_out_is_worth_nothing_afterwards(app: Fla
 
     thief = app.test_client()
     thief.set_cookie("gridroll", cookie.value)
-    assert thief.get("/sessions").location == "/login?next=/sessions"
+    assert thief.get("/sessions").status_code == 401
+    thief.set_cookie("gridroll", cookie.value)
     assert thief.post("/logout", data=form).status_code == 401
 
 
@@ -123,7 +127,7 @@ def test_a_visit_ends_by_itself(
     with database.writing() as writing:
         row = writing.query(SignIn).one()
         writing.execute(update(SignIn).values({column: getattr(row, column) - longest}))
-    assert browser.get("/sessions").status_code == 302
+    assert browser.get("/sessions").status_code == 401
 
 
 def test_using_the_portal_keeps_the_visit_alive(browser: Browser, database: Database) -> None:
@@ -165,7 +169,7 @@ def test_a_form_without_its_token_changes_nothing(browser: Browser) -> None:
 def test_signing_in_leads_nowhere_but_into_the_portal(
     browser: Browser, wanted: str | None, kept: bool
 ) -> None:
-    assert safe_next(wanted) == (wanted if kept else None)
+    assert safe_path(wanted) == (wanted if kept else None)
     assert browser.sign_in(ADMIN, wanted=wanted).location == (wanted if kept else "/")
 
 

@@ -11,19 +11,25 @@ from db.audit import note
 from db.database import Database, make_database
 from db.edits import NewEdit, edit_entry
 from db.excuses import add_excuse
+from db.instructors import add_instructor
 from db.judgements import NewJudgement, record_judgement
 from db.ledger import refold
 from db.looks import NewLook, NewNaming, NewSighting, record_looks
 from db.people import RosterLine, enrol, forget_faces, make_course, record_consent, record_faces
 from db.proof.chain import TamperedError, walk
-from db.proof.kinds import KINDS
+from db.proof.kinds import KINDS, note_record
 from db.proof.records import check_entries, check_records, check_told
 from db.schema import (
     AuditRow,
     Base,
+    DisputeRow,
+    ErasureRow,
     FaceRow,
+    SlotRow,
+    WebhookRow,
 )
 from db.sessions import start_session
+from db.tokens import add_token
 from tests.conftest import START
 from tests.db.proof.test_chain import undone
 
@@ -42,6 +48,11 @@ EXEMPT = {
     "engine_calls": "money, nobody's attendance",
     "spending": "money, nobody's attendance",
     "sign_ins": "signing in changes nothing",
+    "password_links": "a link changes nothing; the password that it sets is noted",
+    "photos": "named by their digests; whose face was indexed from one is noted",
+    "throttles": "how often somebody tried, for minutes",
+    "replies": "answers kept to repeat them",
+    "deliveries": "copies of what is in the ledger, on their way to other programs",
 }
 
 
@@ -62,7 +73,10 @@ def fill(session: Session) -> None:
     ]
     ann, ben = enrol(session, course, lines)
     record_consent(session, ann, "form 7")
-    add_user(session, "sue@x.example", "admin", "hash")
+    sue = add_user(session, "sue@x.example", "admin", "hash")
+    add_instructor(session, course, add_user(session, "ida@x.example", "instructor", "hash"))
+    add_user(session, "zoe@x.example", "staff", "hash")
+    add_token(session, "Room 7", "0" * 64, ["observations"], sue, course)
     faces = [
         FaceRow(
             face_id=face_id,
@@ -98,6 +112,17 @@ def fill(session: Session) -> None:
     record_judgement(session, NewJudgement(*judgement, b"template", START + timedelta(days=1)))
     edit_entry(session, NewEdit(row.id, "S1", "a tram", "sue@x.example", status="late", minutes=45, uid="e1"))
     add_excuse(session, "S2", None, START, START + timedelta(days=1), "ill", "sue@x.example")
+    span = {"from_on": "2026-09-01", "until_on": "2027-02-01"}
+    hook = {"url": "https://lms.example/", "secret": "s", "events": "session.ended", "user_id": sue.id}
+    for action, record in (
+        ("slot.made", SlotRow(course_id=course.id, weekday=0, begins="09:15", minutes=45, **span)),
+        ("dispute.made", DisputeRow(session_id=row.id, student_id=ann.id, text="I was there", made_at=START)),
+        ("erasure.asked", ErasureRow(student_id=ben.id, text="", asked_at=START)),
+        ("webhook.made", WebhookRow(**hook, made_at=START)),
+    ):
+        session.add(record)
+        session.flush()
+        note_record(session, "sue@x.example", action, record)
     refold(session, row)
 
 
@@ -110,8 +135,8 @@ def filled(database: Database) -> Database:
 
 DONE = (
     ("UPDATE students SET student_no = 'S9' WHERE id = 1", "student 1 is not as it was recorded in row 2"),
-    ("UPDATE users SET password_hash = 'mine'", "user 1 is not as it was recorded"),
-    ("UPDATE users SET role = 'student'", "user 1 is not as"),
+    ("UPDATE users SET password_hash = 'mine' WHERE id = 1", "user 1 is not as it was recorded"),
+    ("UPDATE users SET role = 'student' WHERE id = 1", "user 1 is not as"),
     ("UPDATE courses SET late_after_s = 0 WHERE id = 1", "course 1 is not as it was recorded in row 1"),
     ("UPDATE consents SET note = 'form 8'", "consent 1 is not as"),
     ("UPDATE sessions SET min_presence = 0.5", "session 1 is not as"),
@@ -138,7 +163,13 @@ DONE = (
     ("DELETE FROM excuses", "excuse 1 is missing; row"),
     ("DELETE FROM judgements", "judgement 1 is missing; row"),
     ("DELETE FROM consents", "consent 1 is missing; row"),
-    ("DELETE FROM users", "user 1 is missing; row"),
+    ("DELETE FROM course_staff", "the place of user 2 as instructor of course 1 is missing; row"),
+    ("UPDATE tokens SET revoked_at = NULL, scopes = 'attendance'", "token 1 is not as"),
+    ("UPDATE timetable SET weekday = 1", "slot 1 of a timetable is not as"),
+    ("UPDATE disputes SET said = 'never mind'", "dispute 1 is not as"),
+    ("DELETE FROM erasures", "erasure request 1 is missing; row"),
+    ("UPDATE webhooks SET url = 'https://me.example/'", "webhook 1 is not as"),
+    ("DELETE FROM users WHERE id = 3", "user 3 is missing; row"),
     ("DELETE FROM faces WHERE face_id = 'f1'", "face f1 is missing; row"),
     ("DELETE FROM enrolments WHERE student_id = 2", "enrolment of student 2 in course 1 is missing; row"),
     (
@@ -160,7 +191,7 @@ def test_what_was_done_to_a_record_is_found_and_named(filled: Database) -> None:
         enrol(session, make_course(session, "CHEM"), lines)
     for statement, message in DONE:
         with undone(filled) as session:
-            assert verified(session) == 18
+            assert verified(session) == 26
             assert session.execute(text(statement)).rowcount == 1, statement  # type: ignore[attr-defined]
             with pytest.raises(TamperedError, match=message):
                 verified(session)
@@ -263,4 +294,4 @@ def test_a_note_that_only_mentions_a_record_says_nothing_of_its_state(filled: Da
         note(session, "system", "session.exported", "session:1", None, {"at": datetime.now(UTC)})
         note(session, "system", "ledger.folded", "session:1/student:1", None, {"minutes": 3})
     with filled.reading() as session:
-        assert verified(session) == 15
+        assert verified(session) == 23

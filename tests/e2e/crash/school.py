@@ -129,7 +129,7 @@ class School:
             cache.prepare()
             with self.database.writing() as session:
                 for email in STAFF:
-                    add_user(session, email, "instructor", PASSWORD_HASH)
+                    add_user(session, email, "staff", PASSWORD_HASH)
             Enrolment(self.database, cache, engine, self.settings).import_roster(
                 "BIO", roster, None, "form 7"
             )

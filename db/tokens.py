@@ -1,0 +1,115 @@
+"""What programs sign in with: agents and users of the API. Tokens arrive here as SHA-256."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, joinedload
+
+from db.audit import SYSTEM
+from db.errors import GridrollError, NotFoundError
+from db.proof import note_record
+from db.schema import Course, TokenRow, User
+
+__all__ = ["SCOPES", "add_token", "find_token", "list_tokens", "revoke_token", "touch_token"]
+
+SCOPES = {
+    "observations": "send what an agent sees of a session",
+    "sessions": "read and plan sessions",
+    "attendance": "read who was there",
+    "attendance:edit": "correct entries",
+    "students": "read students and courses",
+    "students:edit": "add and change students",
+    "reviews": "read doubts",
+    "reviews:edit": "settle doubts",
+    "reports": "read reports",
+    "calendar": "read the calendar of sessions, by a link",
+    "webhooks": "be told of events",
+}
+"""What a token may do, and what that means."""
+
+
+def add_token(
+    session: Session,
+    name: str,
+    token_hash: str,
+    scopes: Collection[str],
+    user: User,
+    course: Course | None = None,
+    expires_at: datetime | None = None,
+    actor: str = SYSTEM,
+) -> TokenRow:
+    """Keep a new token of a user, who must be staff. `course`: the only one it reaches; None: all that its user sees.
+
+    Raises GridrollError for a name or scopes that are none.
+    """
+    if not name.strip() or len(name) > 120:
+        raise GridrollError(f"a token needs a name of 1 to 120 characters, and {name[:20]!r} is none")
+    unknown = sorted(set(scopes) - SCOPES.keys())
+    if unknown or not scopes:
+        raise GridrollError(
+            f"scope {', '.join(unknown) or 'none'} cannot be; take some of {', '.join(SCOPES)}"
+        )
+    if user.role == "student":
+        raise GridrollError(f"{user.email} is a student; tokens are for staff")
+    row = TokenRow(
+        name=name.strip(),
+        token_hash=token_hash,
+        scopes=" ".join(scope for scope in SCOPES if scope in scopes),
+        user_id=user.id,
+        course_id=None if course is None else course.id,
+        made_by=actor,
+        made_at=datetime.now(UTC),
+        expires_at=expires_at,
+    )
+    session.add(row)
+    session.flush()
+    note_record(session, actor, "token.added", row, None, {"name": row.name, "scopes": row.scopes})
+    return row
+
+
+def find_token(session: Session, token_hash: str, now: datetime) -> TokenRow | None:
+    """The token with its user and course; None when it was revoked, has expired, or its user was deactivated."""
+    row = session.scalar(
+        select(TokenRow)
+        .options(joinedload(TokenRow.user), joinedload(TokenRow.course))
+        .where(TokenRow.token_hash == token_hash, TokenRow.revoked_at.is_(None))
+    )
+    if row is None or not row.user.active or (row.expires_at is not None and row.expires_at <= now):
+        return None
+    return row
+
+
+def touch_token(session: Session, token_id: int, now: datetime, every: timedelta) -> None:
+    """Keep when it was last used, as exactly as `every`."""
+    session.execute(
+        update(TokenRow)
+        .where(
+            TokenRow.id == token_id,
+            TokenRow.last_used_at.is_(None) | (TokenRow.last_used_at < now - every),
+        )
+        .values(last_used_at=now)
+    )
+
+
+def revoke_token(session: Session, token_id: int, actor: str = SYSTEM, reason: str = "") -> bool:
+    """End a token. Returns False where it has ended. Raises NotFoundError."""
+    row = session.get(TokenRow, token_id, with_for_update=True)
+    if row is None:
+        raise NotFoundError(f"there is no token {token_id}")
+    if row.revoked_at is not None:
+        return False
+    row.revoked_at = datetime.now(UTC)
+    session.flush()
+    note_record(session, actor, "token.revoked", row, None, {"name": row.name}, reason)
+    return True
+
+
+def list_tokens(session: Session, user_id: int | None = None) -> Sequence[TokenRow]:
+    """All tokens with their users and courses, the newest first; of one user where one is given."""
+    query = (
+        select(TokenRow)
+        .options(joinedload(TokenRow.user), joinedload(TokenRow.course))
+        .order_by(TokenRow.revoked_at.is_not(None), TokenRow.id.desc())
+    )
+    return session.scalars(query if user_id is None else query.where(TokenRow.user_id == user_id)).all()

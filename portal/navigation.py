@@ -1,0 +1,45 @@
+"""What stands at the top of each page: where a user's work is."""
+
+from dataclasses import dataclass
+
+from flask import current_app, request
+
+from portal.sign_in import Viewer
+
+__all__ = ["Place", "places"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`parts`: the blueprints whose pages are part of it."""
+
+    words: str
+    endpoint: str
+    parts: tuple[str, ...]
+    roles: frozenset[str]
+
+    @property
+    def is_here(self) -> bool:
+        return request.blueprint in self.parts
+
+
+OFFICE = frozenset({"admin", "staff"})
+STAFF = OFFICE | {"instructor"}
+PLACES = (
+    Place("Today", "dashboard.page", ("dashboard",), STAFF),
+    Place("Sessions", "sessions.listing", ("sessions", "entries", "looks"), STAFF),
+    Place("Reviews", "queue.page", ("queue", "reviews"), STAFF),
+    Place("Courses", "courses.listing", ("courses", "roster"), STAFF),
+    Place("Students", "students.listing", ("students", "faces", "pictures"), STAFF),
+    Place("Reports", "reports.page", ("reports",), STAFF),
+    Place("History", "history.page", ("history",), OFFICE),
+    Place("Admin", "admin.page", ("admin", "users", "tokens"), frozenset({"admin"})),
+    Place("My attendance", "me.page", ("me",), frozenset({"student"})),
+    Place("My data", "mine.page", ("mine",), frozenset({"student"})),
+)
+
+
+def places(viewer: Viewer) -> list[Place]:
+    """Those that are open to the viewer."""
+    known = current_app.view_functions
+    return [place for place in PLACES if viewer.role in place.roles and place.endpoint in known]

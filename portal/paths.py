@@ -1,0 +1,16 @@
+"""Addresses that came from outside."""
+
+from urllib.parse import urlsplit
+
+__all__ = ["safe_path"]
+
+
+def safe_path(wanted: str | None) -> str | None:
+    """A path on this site, or None: a link to the login page must not lead anywhere else afterwards."""
+    if not wanted or not wanted.startswith("/") or wanted.startswith("//") or len(wanted) > 500:
+        return None
+    # Browsers read a backslash as a slash and drop control characters.
+    if "\\" in wanted or any(ord(character) < 33 or ord(character) == 127 for character in wanted):
+        return None
+    parts = urlsplit(wanted)
+    return None if parts.scheme or parts.netloc else wanted
