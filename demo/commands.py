@@ -22,7 +22,7 @@ from demo.cast import CAST
 from demo.check import compare
 from demo.classroom import COURSE, TIME_ZONE, enrol_cast, open_stage, plan_session, watch_lesson
 from demo.script import LESSON
-from portal.app import create_app
+from portal.app import close_app, create_app
 from portal.errors import PortalError
 from portal.keeper import LedgerKeeper
 from portal.passwords import hash_password
@@ -126,8 +126,11 @@ def _serve(settings: Settings, stores: Stores, port: int, console: Console) -> N
         f"password  [bold]{password}[/bold] (for all three; Ctrl-C ends)",
         highlight=False,
     )
-    with LedgerKeeper(stores.database):
-        server.serve()
+    try:
+        with LedgerKeeper(stores.database):
+            server.serve()
+    finally:
+        close_app(app)
 
 
 def _fresh_home(folder: Path) -> Settings:

@@ -20,14 +20,15 @@ from portal import (
     wording,
 )
 from portal.access import guard
-from portal.desk import Desk, put_desk
+from portal.backroom import Backroom
+from portal.desk import Desk, desk_of, put_desk
 from portal.error_pages import show_errors
 from portal.headers import add_headers
 from portal.navigation import places
 from portal.secret import load_secret_key
 from portal.sign_in import watch_sign_ins
 
-__all__ = ["create_app"]
+__all__ = ["close_app", "create_app"]
 
 MAX_BODY_BYTES = 256 * 1024
 """Nothing but small forms is sent to the portal."""
@@ -35,6 +36,8 @@ MAX_BODY_BYTES = 256 * 1024
 
 def create_app(settings: Settings, database: Database, cache: FaceCache | None = None) -> Flask:
     """Make the portal. The caller keeps the database and the cache and closes them after the last request.
+
+    What the portal itself opened is closed by `close_app`.
 
     Raises PortalError where the key file in `settings.home` cannot be used.
     """
@@ -50,7 +53,7 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
         # As long as the sign-in: a page left open over lunch can still be sent.
         WTF_CSRF_TIME_LIMIT=None,
     )
-    put_desk(app, Desk(settings, database, cache))
+    put_desk(app, Desk(settings, database, Backroom(settings, database), cache))
     add_headers(app)
     show_errors(app)
     watch_sign_ins(app)
@@ -65,3 +68,8 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     account = "account.page" if "account.page" in app.view_functions else None
     app.context_processor(lambda: {"viewer": g.get("viewer"), "places": places, "account_endpoint": account})
     return app
+
+
+def close_app(app: Flask) -> None:
+    """Close what the portal opened by itself, after its last request."""
+    desk_of(app).backroom.close()

@@ -126,23 +126,27 @@ def costs(session_id: int | None, month: str | None, kind: str) -> None:
 )
 def serve(host: str | None, port: int | None) -> None:
     """Run the portal until Ctrl-C or SIGTERM."""
-    from portal.app import create_app
+    from portal.app import close_app, create_app
     from portal.keeper import LedgerKeeper
     from portal.server import make_server
 
     settings = load_settings()
     with _database() as database, _cache(settings) as cache, LedgerKeeper(database):
         note_settings(database, settings, at_keyboard())
+        app = create_app(settings, database, cache)
         server = make_server(
-            create_app(settings, database, cache),
+            app,
             settings.portal_host if host is None else host,
             settings.portal_port if port is None else port,
         )
         signal.signal(signal.SIGTERM, _leave)
         click.echo(f"The portal is at {server.url} (stop it with Ctrl-C)")
         sys.stdout.flush()
-        with sweeping(settings, database):
-            server.serve()
+        try:
+            with sweeping(settings, database):
+                server.serve()
+        finally:
+            close_app(app)
     click.echo("The portal has stopped.")
 
 

@@ -11,8 +11,9 @@ from db.errors import StoreError
 from db.face_cache import FaceCache
 from db.ledger import catch_up
 from db.settings import Settings
+from portal.backroom import Backroom
 
-__all__ = ["Desk", "desk", "put_desk"]
+__all__ = ["Desk", "desk", "desk_of", "put_desk"]
 
 
 def utc_now() -> datetime:
@@ -25,6 +26,7 @@ class Desk:
 
     settings: Settings
     database: Database
+    backroom: Backroom
     cache: FaceCache | None = None
     now: Callable[[], datetime] = utc_now
 
@@ -42,5 +44,9 @@ def put_desk(app: Flask, desk: Desk) -> None:
 
 def desk() -> Desk:
     """The desk of the application that answers the current request."""
-    found: Desk = current_app.extensions["gridroll"]
+    return desk_of(current_app)
+
+
+def desk_of(app: Flask) -> Desk:
+    found: Desk = app.extensions["gridroll"]
     return found

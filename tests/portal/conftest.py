@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from db.database import Database, make_database, open_database
 from db.settings import Settings
-from portal.app import create_app
+from portal.app import close_app, create_app
 from tests.portal.cast import PASSWORD, class_of_two
 
 
@@ -63,10 +63,11 @@ def database(settings: Settings, new_ledger: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def app(settings: Settings, database: Database, compiled_templates: Path) -> Flask:
+def app(settings: Settings, database: Database, compiled_templates: Path) -> Iterator[Flask]:
     app = create_app(settings, database)
     app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(compiled_templates))
-    return app
+    yield app
+    close_app(app)
 
 
 @pytest.fixture(scope="session")
