@@ -1,8 +1,8 @@
 """Putting students' faces into the engine, each with a consent on record, and taking them out again."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from db.audit import SYSTEM, note
 from db.database import Database
-from db.errors import EvidenceError
-from db.evidence import open_archive
+from db.errors import EvidenceError, NotFoundError
+from db.evidence import Archive, open_archive
 from db.face_cache import FaceCache
 from db.judgements import forget_templates
 from db.people import (
@@ -28,6 +28,8 @@ from db.people import (
     record_consent,
     roster_of,
 )
+from db.photos import alike, faces_on, find_photo, photos_of, remove_photos
+from db.schema import FaceRow
 from db.settings import Settings
 from recognizer.engine import FaceEngine
 from recognizer.errors import PhotoError, RecognizerError
@@ -70,7 +72,10 @@ class _Submission:
 
 
 class Enrolment:
-    """Adds and removes faces in the engine, the database and the cache together. `actor`: on whose behalf."""
+    """Adds and removes faces in the engine, the database and the cache together, and their photographs.
+
+    `actor`: on whose behalf. `archive`: where photographs are kept; None: that of the settings, opened when it is needed.
+    """
 
     def __init__(
         self,
@@ -79,9 +84,11 @@ class Enrolment:
         engine: FaceEngine,
         settings: Settings,
         actor: str = SYSTEM,
+        archive: Archive | None = None,
     ) -> None:
         self._database = database
         self._actor = actor
+        self._archive = archive
         self._cache = cache
         self._engine = engine
         self._settings = settings
@@ -192,7 +199,7 @@ class Enrolment:
         return found
 
     def remove(self, student_no: str) -> int:
-        """Remove all faces of a student from the engine, the cache, the evidence and the database.
+        """Remove all faces of a student from the engine, the cache, the photographs, the evidence and the database.
 
         Returns how many were enrolled.
         """
@@ -204,7 +211,7 @@ class Enrolment:
         # The rows go after what they stand for: as long as one is left, a removal that was cut short can be repeated.
         self._engine.remove(face_ids)
         self._cache.forget(student.id)
-        with closing(open_archive(self._settings, self._database)) as archive:
+        with self._opened() as archive:
             with suppress(EvidenceError):  # a crop that stays keeps nothing else from going; it is told below
                 archive.erase_student(student.id, self._actor)
             self._database.transact(partial(self._forget, student_id=student.id, removed=face_ids))
@@ -213,9 +220,45 @@ class Enrolment:
         self._cache.forget(student.id)
         return len(face_ids)
 
+    def remove_photo(self, student_no: str, photo_id: int) -> None:
+        """Remove one photograph and its face; the student's others stay. Raises NotFoundError."""
+        with self._database.reading() as session:
+            photo = find_photo(session, student_no, photo_id)
+            student_id, face_ids = photo.student_id, {face.face_id for face in faces_on(session, photo)}
+        self._take_out(student_id, face_ids, {photo_id})
+
+    def remove_face(self, face_id: str) -> None:
+        """Remove one face, what other collections know of the same photograph, and the photograph. Raises NotFoundError."""
+        with self._database.reading() as session:
+            face = session.get(FaceRow, face_id)
+            if face is None:
+                raise NotFoundError(
+                    f"there is no face {face_id!r}; 'gridroll faces list' shows those that are indexed"
+                )
+            student_id, face_ids = face.student_id, {one.face_id for one in alike(session, face)}
+        self._take_out(student_id, face_ids, set())
+
+    def _take_out(self, student_id: int, face_ids: Collection[str], photo_ids: Collection[int]) -> None:
+        # The rows go last, so that a removal that was cut short can be repeated.
+        self._engine.remove(face_ids)
+        self._cache.forget(student_id)
+
+        def forget(session: Session) -> list[str]:
+            own = photos_of(session, [student_id]).get(student_id, [])
+            going = [photo for photo in own if photo.id in photo_ids or photo.face_id in face_ids]
+            remove_photos(session, going, self._actor)
+            forget_faces(session, face_ids, self._actor)
+            return [face.face_id for face in indexed_faces(session, [student_id])]
+
+        left = self._database.transact(forget)
+        self._fill_cache(left)
+        with self._opened() as archive:
+            archive.purge()
+
     def _forget(self, session: Session, student_id: int, removed: Collection[str]) -> None:
         templates = forget_templates(session, student_id)
         held = [face.face_id for face in indexed_faces(session, [student_id])]
+        remove_photos(session, photos_of(session, [student_id]).get(student_id, ()), self._actor)
         forget_faces(session, held, self._actor)
         if removed or held or templates:
             before = {"faces": len({*removed, *held}), "judged_faces": templates}
@@ -248,12 +291,23 @@ class Enrolment:
         lookalikes: Sequence[str],
         confirmed: bool,
     ) -> tuple[str, ...]:
-        intake = Intake(self._database, self._engine, self._settings, [owner], self._actor)
-        if intake.holds(owner, sha256_of(content)):
-            raise RecognizerError(f"photo {name} of {owner.name} ({owner.student_no}) is indexed already")
-        face_ids = intake.take(owner, content, name, consent, lookalikes, confirmed)
+        with self._opened() as archive:
+            intake = Intake(self._database, self._engine, self._settings, [owner], archive, self._actor)
+            if intake.holds(owner, sha256_of(content)):
+                intake.keep(owner, content, name)
+                raise RecognizerError(f"photo {name} of {owner.name} ({owner.student_no}) is indexed already")
+            face_ids = intake.take(owner, content, name, consent, lookalikes, confirmed)
         self._fill_cache(face_ids)
         return face_ids
+
+    @contextmanager
+    def _opened(self) -> Iterator[Archive]:
+        """The archive; one that was given stays open."""
+        if self._archive is not None:
+            yield self._archive
+            return
+        with closing(open_archive(self._settings, self._database)) as archive:
+            yield archive
 
     def _enrol(
         self,
@@ -264,9 +318,22 @@ class Enrolment:
         progress: Progress | None,
         refused: Listener | None,
     ) -> Imported:
+        with self._opened() as archive:
+            intake = Intake(self._database, self._engine, self._settings, roster, archive, self._actor)
+            return self._take_all(intake, roster, handed_in, agreed, course_code, progress, refused)
+
+    def _take_all(
+        self,
+        intake: Intake,
+        roster: Sequence[Owner],
+        handed_in: Sequence[_Submission],
+        agreed: set[int],
+        course_code: str,
+        progress: Progress | None,
+        refused: Listener | None,
+    ) -> Imported:
         # Without an agreement a photograph is not even opened.
         allowed = [one for one in handed_in if one.owner is None or one.owner.student_id in agreed]
-        intake = Intake(self._database, self._engine, self._settings, roster, self._actor)
         pictures = Counter(
             (sha256, one.owner.student_no)
             for one in allowed
@@ -309,6 +376,7 @@ class Enrolment:
         content = read_picture_file(path, self._settings.max_photo_bytes)
         sha256 = sha256_of(content)
         if intake.holds(one.owner, sha256):
+            intake.keep(one.owner, content, printable(path))
             return False
         if shared[sha256] > 1:
             raise PhotoError(
