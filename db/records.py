@@ -52,7 +52,7 @@ class Records:
 
 def records_of(session: Session, row: SessionRow) -> Records:
     """Read the records of a session."""
-    roster = roster_ids(session, row.course_id)
+    roster = roster_ids(session, row)
     namings = namings_of(session, row.id)
     # Who was recognised here had a face then, whatever was removed since.
     known = recognisable_in(session, row.id) | {one.student_id for one in namings}

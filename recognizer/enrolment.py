@@ -1,35 +1,26 @@
 """Putting students' faces into the engine, each with a consent on record, and taking them out again."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
-from db.audit import SYSTEM, note
+from db.audit import SYSTEM
 from db.database import Database
-from db.errors import EvidenceError, NotFoundError
 from db.evidence import Archive, open_archive
 from db.face_cache import FaceCache
-from db.judgements import forget_templates
 from db.people import (
     cached_faces,
     consented,
     enrol,
     find_course,
     find_student,
-    forget_faces,
-    indexed_faces,
     make_course,
     read_roster,
     record_consent,
     roster_of,
 )
-from db.photos import alike, faces_on, find_photo, photos_of, remove_photos
-from db.schema import FaceRow
 from db.settings import Settings
 from recognizer.engine import FaceEngine
 from recognizer.errors import PhotoError, RecognizerError
@@ -39,6 +30,7 @@ from recognizer.photo_folder import contained, photos_in, printable
 from recognizer.picture import read_picture_file
 from recognizer.quality import Finding, findings
 from recognizer.refusals import Refusal
+from recognizer.removal import Stock, erase_face
 
 __all__ = ["Enrolment", "Imported"]
 
@@ -74,13 +66,13 @@ class _Submission:
 class Enrolment:
     """Adds and removes faces in the engine, the database and the cache together, and their photographs.
 
-    `actor`: on whose behalf. `archive`: where photographs are kept; None: that of the settings, opened when it is needed.
+    `actor`: on whose behalf. `cache`: None where there is none. `archive`: where photographs are kept; None: that of the settings, opened when it is needed.
     """
 
     def __init__(
         self,
         database: Database,
-        cache: FaceCache,
+        cache: FaceCache | None,
         engine: FaceEngine,
         settings: Settings,
         actor: str = SYSTEM,
@@ -203,67 +195,9 @@ class Enrolment:
 
         Returns how many were enrolled.
         """
-        with self._database.reading() as session:
-            student = find_student(session, student_no)
-            face_ids = {face.face_id for face in indexed_faces(session, [student.id])}
-        # Also those that an import cut short left without a row.
-        face_ids |= {face.face_id for face in self._engine.faces() if face.external_id == student_no}
-        # The rows go after what they stand for: as long as one is left, a removal that was cut short can be repeated.
-        self._engine.remove(face_ids)
-        self._cache.forget(student.id)
         with self._opened() as archive:
-            with suppress(EvidenceError):  # a crop that stays keeps nothing else from going; it is told below
-                archive.erase_student(student.id, self._actor)
-            self._database.transact(partial(self._forget, student_id=student.id, removed=face_ids))
-            # Once more, for looks that were under way: those stored from now on find no face and keep nothing.
-            archive.erase_student(student.id, self._actor)
-        self._cache.forget(student.id)
-        return len(face_ids)
-
-    def remove_photo(self, student_no: str, photo_id: int) -> None:
-        """Remove one photograph and its face; the student's others stay. Raises NotFoundError."""
-        with self._database.reading() as session:
-            photo = find_photo(session, student_no, photo_id)
-            student_id, face_ids = photo.student_id, {face.face_id for face in faces_on(session, photo)}
-        self._take_out(student_id, face_ids, {photo_id})
-
-    def remove_face(self, face_id: str) -> None:
-        """Remove one face, what other collections know of the same photograph, and the photograph. Raises NotFoundError."""
-        with self._database.reading() as session:
-            face = session.get(FaceRow, face_id)
-            if face is None:
-                raise NotFoundError(
-                    f"there is no face {face_id!r}; 'gridroll faces list' shows those that are indexed"
-                )
-            student_id, face_ids = face.student_id, {one.face_id for one in alike(session, face)}
-        self._take_out(student_id, face_ids, set())
-
-    def _take_out(self, student_id: int, face_ids: Collection[str], photo_ids: Collection[int]) -> None:
-        # The rows go last, so that a removal that was cut short can be repeated.
-        self._engine.remove(face_ids)
-        self._cache.forget(student_id)
-
-        def forget(session: Session) -> list[str]:
-            own = photos_of(session, [student_id]).get(student_id, [])
-            going = [photo for photo in own if photo.id in photo_ids or photo.face_id in face_ids]
-            remove_photos(session, going, self._actor)
-            forget_faces(session, face_ids, self._actor)
-            return [face.face_id for face in indexed_faces(session, [student_id])]
-
-        left = self._database.transact(forget)
-        self._fill_cache(left)
-        with self._opened() as archive:
-            archive.purge()
-
-    def _forget(self, session: Session, student_id: int, removed: Collection[str]) -> None:
-        templates = forget_templates(session, student_id)
-        held = [face.face_id for face in indexed_faces(session, [student_id])]
-        remove_photos(session, photos_of(session, [student_id]).get(student_id, ()), self._actor)
-        forget_faces(session, held, self._actor)
-        if removed or held or templates:
-            before = {"faces": len({*removed, *held}), "judged_faces": templates}
-            after = {"faces": 0, "judged_faces": 0}
-            note(session, self._actor, "biometrics.erased", f"student:{student_id}", before, after)
+            stock = Stock(self._database, self._cache, self._engine, archive)
+            return erase_face(stock, student_no, self._actor).faces
 
     def compare(self, one: Path, other: Path) -> float:
         """Similarity of the faces on two photographs, in percent."""
@@ -396,6 +330,8 @@ class Enrolment:
             return ""
 
     def _fill_cache(self, face_ids: Sequence[str]) -> None:
+        if self._cache is None:
+            return
         with self._database.reading() as session:
             self._cache.put(cached_faces(session, face_ids))
 

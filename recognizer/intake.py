@@ -11,12 +11,19 @@ from sqlalchemy.orm import Session
 from db.audit import SYSTEM
 from db.database import Database
 from db.evidence import Archive
-from db.people import find_student, forget_faces, indexed_faces, record_consent, record_faces
+from db.people import (
+    consented,
+    find_student,
+    forget_faces,
+    indexed_faces,
+    record_consent,
+    record_faces,
+)
 from db.photos import add_photo, photos_of
 from db.schema import FaceRow, PhotoRow, Student
 from db.settings import Settings
 from recognizer.engine import FaceEngine, IndexedFace
-from recognizer.errors import PhotoError
+from recognizer.errors import PhotoError, RecognizerError
 from recognizer.gate import Gate
 from recognizer.photo import open_photo
 from recognizer.picture import clean_jpeg
@@ -115,6 +122,10 @@ class Intake:
                 student = find_student(session, owner.student_no)
                 if consent:
                     record_consent(session, student, consent, self._actor)
+                elif not consented(session, [student.id]):
+                    raise RecognizerError(
+                        f"{student.name} ({student.student_no}) withdrew their consent meanwhile; ask them first"
+                    )
                 old = _showing(session, student.id, before.keys())
                 # An engine may answer with the face it has already, where the photograph is the same.
                 forget_faces(session, before.keys(), self._actor, "the same photograph is indexed anew")

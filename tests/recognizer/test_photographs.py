@@ -25,7 +25,11 @@ from demo.cast import portrait
 from recognizer.enrolment import Enrolment
 from recognizer.errors import EngineError, PhotoError, RecognizerError
 from recognizer.local import LocalEngine
+from recognizer.photographs import remove_face, remove_photograph
+from recognizer.removal import Stock
 from tests.recognizer.conftest import ANN, BEN, CID
+
+WHO = "stella@example.edu"
 
 
 class Studio:
@@ -34,6 +38,7 @@ class Studio:
         self.engine = LocalEngine(folder / "vectors")
         self.archive: Archive = open_archive(settings, database)
         self.enrolment = Enrolment(database, cache, self.engine, settings)
+        self.stock = Stock(database, cache, self.engine, self.archive)
         for person in (ANN, BEN, CID):
             cv2.imwrite(str(folder / f"{person.student_no}.png"), portrait(person))
 
@@ -112,8 +117,8 @@ def test_one_photograph_is_removed_with_its_face_and_the_others_stay(studio: Stu
     studio.enrolment.add(ANN.student_no, other, "")
     first, second = studio.photos()
     with pytest.raises(NotFoundError):
-        studio.enrolment.remove_photo(BEN.student_no, first.id)
-    studio.enrolment.remove_photo(ANN.student_no, first.id)
+        remove_photograph(studio.stock, BEN.student_no, first.id, WHO)
+    remove_photograph(studio.stock, ANN.student_no, first.id, WHO)
     assert [photo.id for photo in studio.photos()] == [second.id]
     assert studio.faces() == [ANN.student_no, BEN.student_no]
     assert len(list(studio.engine.faces())) == len(studio.files()) == 2
@@ -123,10 +128,10 @@ def test_one_face_is_removed_with_its_photograph(studio: Studio) -> None:
     studio.import_all()
     face_id = studio.photos()[0].face_id
     assert face_id is not None
-    studio.enrolment.remove_face(face_id)
+    remove_face(studio.stock, face_id, WHO)
     assert (studio.photos(), studio.faces(), len(studio.files())) == ([], [BEN.student_no], 1)
     with pytest.raises(NotFoundError):
-        studio.enrolment.remove_face(face_id)
+        remove_face(studio.stock, face_id, WHO)
 
 
 def test_a_photograph_that_is_refused_is_not_kept(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
