@@ -1,14 +1,14 @@
 """Putting students' faces into the engine, each with a consent on record, and taking them out again."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from db.audit import SYSTEM
 from db.database import Database
-from db.evidence import open_archive
+from db.evidence import Archive, open_archive
 from db.face_cache import FaceCache
 from db.people import (
     cached_faces,
@@ -64,18 +64,23 @@ class _Submission:
 
 
 class Enrolment:
-    """Adds and removes faces in the engine, the database and the cache together. `actor`: on whose behalf."""
+    """Adds and removes faces in the engine, the database and the cache together, and their photographs.
+
+    `actor`: on whose behalf. `cache`: None where there is none. `archive`: where photographs are kept; None: that of the settings, opened when it is needed.
+    """
 
     def __init__(
         self,
         database: Database,
-        cache: FaceCache,
+        cache: FaceCache | None,
         engine: FaceEngine,
         settings: Settings,
         actor: str = SYSTEM,
+        archive: Archive | None = None,
     ) -> None:
         self._database = database
         self._actor = actor
+        self._archive = archive
         self._cache = cache
         self._engine = engine
         self._settings = settings
@@ -186,11 +191,11 @@ class Enrolment:
         return found
 
     def remove(self, student_no: str) -> int:
-        """Remove all faces of a student from the engine, the cache, the evidence and the database.
+        """Remove all faces of a student from the engine, the cache, the photographs, the evidence and the database.
 
         Returns how many were enrolled.
         """
-        with closing(open_archive(self._settings, self._database)) as archive:
+        with self._opened() as archive:
             stock = Stock(self._database, self._cache, self._engine, archive)
             return erase_face(stock, student_no, self._actor).faces
 
@@ -220,12 +225,23 @@ class Enrolment:
         lookalikes: Sequence[str],
         confirmed: bool,
     ) -> tuple[str, ...]:
-        intake = Intake(self._database, self._engine, self._settings, [owner], self._actor)
-        if intake.holds(owner, sha256_of(content)):
-            raise RecognizerError(f"photo {name} of {owner.name} ({owner.student_no}) is indexed already")
-        face_ids = intake.take(owner, content, name, consent, lookalikes, confirmed)
+        with self._opened() as archive:
+            intake = Intake(self._database, self._engine, self._settings, [owner], archive, self._actor)
+            if intake.holds(owner, sha256_of(content)):
+                intake.keep(owner, content, name)
+                raise RecognizerError(f"photo {name} of {owner.name} ({owner.student_no}) is indexed already")
+            face_ids = intake.take(owner, content, name, consent, lookalikes, confirmed)
         self._fill_cache(face_ids)
         return face_ids
+
+    @contextmanager
+    def _opened(self) -> Iterator[Archive]:
+        """The archive; one that was given stays open."""
+        if self._archive is not None:
+            yield self._archive
+            return
+        with closing(open_archive(self._settings, self._database)) as archive:
+            yield archive
 
     def _enrol(
         self,
@@ -236,9 +252,22 @@ class Enrolment:
         progress: Progress | None,
         refused: Listener | None,
     ) -> Imported:
+        with self._opened() as archive:
+            intake = Intake(self._database, self._engine, self._settings, roster, archive, self._actor)
+            return self._take_all(intake, roster, handed_in, agreed, course_code, progress, refused)
+
+    def _take_all(
+        self,
+        intake: Intake,
+        roster: Sequence[Owner],
+        handed_in: Sequence[_Submission],
+        agreed: set[int],
+        course_code: str,
+        progress: Progress | None,
+        refused: Listener | None,
+    ) -> Imported:
         # Without an agreement a photograph is not even opened.
         allowed = [one for one in handed_in if one.owner is None or one.owner.student_id in agreed]
-        intake = Intake(self._database, self._engine, self._settings, roster, self._actor)
         pictures = Counter(
             (sha256, one.owner.student_no)
             for one in allowed
@@ -281,6 +310,7 @@ class Enrolment:
         content = read_picture_file(path, self._settings.max_photo_bytes)
         sha256 = sha256_of(content)
         if intake.holds(one.owner, sha256):
+            intake.keep(one.owner, content, printable(path))
             return False
         if shared[sha256] > 1:
             raise PhotoError(
@@ -300,6 +330,8 @@ class Enrolment:
             return ""
 
     def _fill_cache(self, face_ids: Sequence[str]) -> None:
+        if self._cache is None:
+            return
         with self._database.reading() as session:
             self._cache.put(cached_faces(session, face_ids))
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import cv2
@@ -98,18 +98,8 @@ def course(
         yield course
 
 
-def photograph(course: Course, student_id: int) -> None:
-    """Keep a photograph of a student beside the evidence."""
-    (kept,) = course.stock.archive.keep({"photo": b"jpeg"})
-    with course.database.writing() as session:
-        row = PhotoRow(student_id=student_id, digest=kept.digest, bytes=4, added_by=ACTOR)
-        row.added_at = datetime.now(UTC)
-        session.add(row)
-
-
 def test_withdrawing_consent_removes_the_face_everywhere_and_keeps_the_attendance(course: Course) -> None:
     ann = course.id_of(ANN.student_no)
-    photograph(course, ann)
     before = course.status(ann)
     erased = withdraw_consent(course.stock, ANN.student_no, ACTOR)
     assert (erased.faces, erased.photographs) == (1, 1)
@@ -118,7 +108,7 @@ def test_withdrawing_consent_removes_the_face_everywhere_and_keeps_the_attendanc
     assert course.crops() == {BEN.student_no}
     with course.database.reading() as session:
         assert [consent.withdrawn_at is not None for consent in consents_of(session, ann)] == [True]
-        assert session.scalar(select(PhotoRow.id)) is None
+        assert session.scalars(select(PhotoRow.student_id)).all() == [course.id_of(BEN.student_no)]
     assert course.status(ann) == before == "present"
     verify(course.database)
 
@@ -142,7 +132,7 @@ def test_withdrawing_again_finds_nothing_left(course: Course) -> None:
 def test_a_face_enrolled_while_consent_is_withdrawn_is_taken_back(course: Course) -> None:
     with course.database.reading() as session:
         owner = Owner.of(find_student(session, ANN.student_no))
-    intake = Intake(course.database, course.stock.engine, course.settings, [owner])
+    intake = Intake(course.database, course.stock.engine, course.settings, [owner], course.stock.archive)
     withdraw_consent(course.stock, ANN.student_no, ACTOR)
     content = cv2.imencode(".png", cv2.resize(portrait(ANN), None, fx=0.9, fy=0.9))[1].tobytes()
     with pytest.raises(RecognizerError, match="withdrew"):
@@ -194,7 +184,7 @@ def test_a_removed_student_leaves_an_entry_without_a_person(course: Course) -> N
     assert counts["crops"] > 0
     assert {name: counts[name] for name in counts if name not in {"crops", "judged_faces"}} == {
         "faces": 1,
-        "photographs": 0,
+        "photographs": 1,
         "consents": 1,
         "texts": 2,
         "accounts": 1,
