@@ -10,9 +10,9 @@ from portal import (
     balance,
     entries,
     entry_words,
+    erasures,
     front,
     login,
-    me,
     moments,
     review_words,
     reviews,
@@ -25,6 +25,7 @@ from portal.desk import Desk, desk_of, put_desk
 from portal.error_pages import show_errors
 from portal.headers import add_headers
 from portal.navigation import places
+from portal.own import data, record
 from portal.secret import load_secret_key
 from portal.sign_in import watch_sign_ins
 
@@ -60,7 +61,7 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
     CSRFProtect(app)
-    for part in (front, login, sessions, entries, reviews, me):
+    for part in (front, login, sessions, entries, reviews, record, data, erasures):
         app.register_blueprint(part.pages)
     for words in (moments, wording, entry_words, review_words, balance):
         app.jinja_env.filters.update(words.FILTERS)

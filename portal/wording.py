@@ -77,6 +77,11 @@ def percent(share: float | None) -> str:
     return f"{whole} %"
 
 
+def alike(similarity_pct: float | None) -> str:
+    """A similarity in percent with one digit; a dash for None."""
+    return "–" if similarity_pct is None else f"{similarity_pct:.1f} %"
+
+
 def minutes(value: float) -> str:
     """Whole minutes; `< 1` for less than one."""
     return "< 1" if 0 < value < 1 else f"{value:.0f}"
@@ -128,6 +133,7 @@ def _plain(word: str) -> str:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
+    "alike": alike,
     "minutes": minutes,
     "percent": percent,
     "review_note": review_note,

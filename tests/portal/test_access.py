@@ -68,6 +68,16 @@ TABLE = {
     "reviews.page": for_staff("/sessions/1/reviews/1"),
     "reviews.settle": for_staff("POST /sessions/1/reviews/1", 400),
     "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
+    "me.session": Row("/me/sessions/1", 302, 200, 200, 403, 403, 403, 403, 302),
+    "me.dispute": Row("POST /me/sessions/1", 401, 400, 400, 403, 403, 403, 403, 401),
+    "me.crop": Row("/me/evidence/1.jpg", 302, 404, 404, 403, 403, 403, 403, 302),
+    "mine.page": Row("/me/data", 302, 200, 200, 403, 403, 403, 403, 302),
+    "mine.consent": Row("POST /me/data/consent", 401, 400, 400, 403, 403, 403, 403, 401),
+    "mine.withdraw": Row("POST /me/data/withdrawal", 401, 400, 400, 403, 403, 403, 403, 401),
+    "mine.download": Row("/me/data/download", 302, 200, 200, 403, 403, 403, 403, 302),
+    "mine.ask": Row("POST /me/data/erasure", 401, 400, 400, 403, 403, 403, 403, 401),
+    "erasures.listing": Row("/students/erasures", 302, 404, 404, 403, 403, 200, 200, 302),
+    "erasures.settle": Row("POST /students/erasures/1", 401, 404, 404, 403, 403, 400, 400, 401),
     "login.leave": Row("POST /logout", 401, 302, 302, 302, 302, 302, 302, 401),  # last, for it ends the visit
 }
 CALLERS = {
