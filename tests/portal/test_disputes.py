@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from html import unescape
 
 import pytest
@@ -178,13 +180,14 @@ def test_a_dispute_takes_no_other_verdict_and_other_reviews_take_no_answer(
 ) -> None:
     (review,) = disputes(database, disputed)
     said = Settlement(INSTRUCTOR, "x")
-    for settle in (
-        lambda: judging.confirm(review.id, None, said),
-        lambda: judging.reject(review.id, None, said),
-        lambda: judging.dismiss(review.id, said),
-        lambda: judging.guest(review.id, "Guest", said),
-        lambda: judging.answer(review.id, True, Settlement(INSTRUCTOR, "  ")),
-    ):
+    refused: list[Callable[[], int]] = [
+        partial(judging.confirm, review.id, None, said),
+        partial(judging.reject, review.id, None, said),
+        partial(judging.dismiss, review.id, said),
+        partial(judging.guest, review.id, "Guest", said),
+        partial(judging.answer, review.id, True, Settlement(INSTRUCTOR, "  ")),
+    ]
+    for settle in refused:
         with pytest.raises(RecognizerError):
             settle()
     with database.reading() as reading:
