@@ -11,12 +11,15 @@ from portal import (
     entries,
     entry_words,
     erasures,
+    faces,
     front,
     login,
     moments,
+    pictures,
     review_words,
     reviews,
     sessions,
+    students,
     wording,
 )
 from portal.access import guard
@@ -28,11 +31,27 @@ from portal.navigation import places
 from portal.own import data, record
 from portal.secret import load_secret_key
 from portal.sign_in import watch_sign_ins
+from portal.uploads import allow_uploads
 
 __all__ = ["close_app", "create_app"]
 
+PARTS = (
+    front,
+    login,
+    sessions,
+    entries,
+    reviews,
+    students,
+    faces,
+    pictures,
+    record,
+    data,
+    erasures,
+)
+"""Each with its pages."""
+
 MAX_BODY_BYTES = 256 * 1024
-"""Nothing but small forms is sent to the portal."""
+"""Nothing but small forms is sent to the portal, but for pictures; see portal/uploads.py."""
 
 
 def create_app(settings: Settings, database: Database, cache: FaceCache | None = None) -> Flask:
@@ -60,8 +79,9 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     watch_sign_ins(app)
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
+    allow_uploads(app)
     CSRFProtect(app)
-    for part in (front, login, sessions, entries, reviews, record, data, erasures):
+    for part in PARTS:
         app.register_blueprint(part.pages)
     for words in (moments, wording, entry_words, review_words, balance):
         app.jinja_env.filters.update(words.FILTERS)
