@@ -32,6 +32,7 @@ __all__ = [
     "SessionLine",
     "SessionReport",
     "StudentLine",
+    "line_of",
     "list_sessions",
     "session_line",
     "session_report",
@@ -82,6 +83,7 @@ class LookLine:
     paid: int
     reviewed: int = 0
     causes: Mapping[str, int] = field(default_factory=dict)
+    id: int = 0
 
     @property
     def is_verified(self) -> bool:
@@ -158,11 +160,9 @@ def session_report(session: Session, session_id: int) -> SessionReport:
 def _looks(session: Session, session_id: int) -> tuple[LookLine, ...]:
     row = LookRow
     columns = (row.taken_at, row.trigger, row.headcount, row.identified, row.unknown, row.searches, row.paid)
-    query = select(*columns, row.reviewed, row.causes).where(row.session_id == session_id)
-    return tuple(
-        LookLine(*found[:-1], json.loads(found[-1] or "{}"))
-        for found in session.execute(query.order_by(row.taken_at, row.uid))
-    )
+    query = select(*columns, row.reviewed, row.causes, row.id).where(row.session_id == session_id)
+    found = session.execute(query.order_by(row.taken_at, row.uid)).mappings()
+    return tuple(LookLine(**{**look, "causes": json.loads(look["causes"] or "{}")}) for look in found)
 
 
 def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
@@ -195,7 +195,21 @@ def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
 
 def session_line(session: Session, session_id: int) -> SessionLine:
     """One session as it stands in the list. Raises NotFoundError."""
-    return _lines(session, [find_session(session, session_id)])[0]
+    return line_of(session, find_session(session, session_id))
+
+
+def line_of(session: Session, row: SessionRow) -> SessionLine:
+    """A session, with its course loaded, as it stands in the list; in one statement."""
+    present, still_open = AttendanceRow.status.in_(CAME), ReviewRow.state == "open"
+    counts = session.execute(
+        select(
+            select(func.count()).where(Enrolment.course_id == row.course_id).scalar_subquery(),
+            select(func.count()).where(LookRow.session_id == row.id).scalar_subquery(),
+            select(func.count()).where(AttendanceRow.session_id == row.id, present).scalar_subquery(),
+            select(func.count()).where(ReviewRow.session_id == row.id, still_open).scalar_subquery(),
+        )
+    ).one()
+    return _line(row, *counts)
 
 
 def list_sessions(
