@@ -21,8 +21,8 @@ MOST = 24
 class Clue:
     """A conclusion about a face that counts as a student. Fields as in `NamingRow`; `track` says which tile.
 
-    `likely`: the name the machine had for it, None for nobody's. `evidence_id`, `keep_until`: of the crop; None where it
-    is not kept (any more).
+    `likely`: the name the machine had for it, None for nobody's. `by_staff`: staff said that this tile is the student's.
+    `evidence_id`, `keep_until`: of the crop; None where it is not kept (any more).
     """
 
     look_id: int
@@ -40,6 +40,7 @@ class Clue:
     model: str
     evidence_id: int | None
     keep_until: datetime | None
+    by_staff: bool
 
 
 def clues_of(session: Session, session_id: int, student_no: str, limit: int = MOST) -> list[Clue]:
@@ -56,7 +57,7 @@ def clues_of(session: Session, session_id: int, student_no: str, limit: int = MO
         select(
             *(row.look_id, LookRow.taken_at, row.track, row.verdict, likely.name, row.similarity_pct),
             *(rival.name, row.runner_up_pct, row.threshold_pct, row.margin_pct, row.looks),
-            *(row.engine, row.model, EvidenceRow.id, EvidenceRow.keep_until),
+            *(row.engine, row.model, EvidenceRow.id, EvidenceRow.keep_until, row.track.in_(by_staff)),
         )
         .join(LookRow, LookRow.id == row.look_id)
         .outerjoin(EvidenceRow, kept)

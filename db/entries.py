@@ -64,6 +64,7 @@ class EntrySheet:
     line: StudentLine
     machine: Entry | None
     edits: tuple[EditLine, ...]
+    student_id: int
 
     @property
     def version(self) -> int:
@@ -96,7 +97,7 @@ def entry_sheet(session: Session, session_id: int, student_no: str) -> EntryShee
             f"{session_id}; import the roster with them first"
         )
     entry = _blank(student.id, machine).edited([_edit(student.id, edit) for edit in edits])
-    return EntrySheet(line_of(session, row), _student_line(student, entry), machine, edits)
+    return EntrySheet(line_of(session, row), _student_line(student, entry), machine, edits, student.id)
 
 
 def save_entry(session: Session, new: NewEdit) -> int:

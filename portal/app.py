@@ -8,10 +8,13 @@ from db.face_cache import FaceCache
 from db.settings import Settings
 from portal import (
     balance,
+    dashboard,
     entries,
     entry_words,
     front,
     login,
+    look_words,
+    looks,
     me,
     moments,
     review_words,
@@ -60,9 +63,9 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
     CSRFProtect(app)
-    for part in (front, login, sessions, entries, reviews, me):
+    for part in (front, login, dashboard, sessions, looks, entries, reviews, me):
         app.register_blueprint(part.pages)
-    for words in (moments, wording, entry_words, review_words, balance):
+    for words in (moments, wording, entry_words, review_words, look_words, balance):
         app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     account = "account.page" if "account.page" in app.view_functions else None

@@ -5,9 +5,9 @@ belongs to. A blob is claimed in the database before it is written and condemned
 program that is killed leaves a row without its blob, or a blob that nobody would find.
 """
 
-__all__ = ["Archive", "BlobStore", "Exhibit", "Kept", "exhibits_of", "open_archive"]
+__all__ = ["Archive", "BlobStore", "Exhibit", "Kept", "exhibits_of", "kept_until", "open_archive"]
 
 from db.evidence.archive import Archive, open_archive
 from db.evidence.blobs import BlobStore
 from db.evidence.claims import Kept
-from db.evidence.exhibits import Exhibit, exhibits_of
+from db.evidence.exhibits import Exhibit, exhibits_of, kept_until
