@@ -80,7 +80,9 @@ def sessions_today(
     query = (
         select(
             *(row.id, Course.code, row.title, Course.time_zone, row.starts_at, row.ends_at),
-            *(enrolled, came.scalar_subquery(), still_open.scalar_subquery()),
+            enrolled.label("students"),
+            came.scalar_subquery().label("came"),
+            still_open.scalar_subquery().label("open"),
         )
         .join(Course, Course.id == row.course_id)
         .where(row.starts_at > now - AROUND, row.starts_at < now + AROUND)
@@ -90,7 +92,10 @@ def sessions_today(
         query = query.where(row.course_id.in_(courses))
     found: Sequence[Any] = session.execute(query).all()
     return [
-        SessionLine(*one[:7], 0, *one[7:])
+        SessionLine(
+            *(one.id, one.code, one.title, one.time_zone, one.starts_at, one.ends_at),
+            *(one.students, 0, one.came, one.open),
+        )
         for one in found
         if one.starts_at <= now < one.ends_at or _is_today(one.starts_at, now, one.time_zone)
     ]

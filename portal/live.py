@@ -14,4 +14,5 @@ def live_answer(parts: Mapping[str, str], **more: Any) -> Response:
     response = make_response(json.dumps({"parts": parts, **more}, ensure_ascii=False))
     response.headers["Content-Type"] = "application/json"
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

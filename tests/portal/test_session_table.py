@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -17,6 +18,10 @@ from tests.portal.statements import counted
 
 def text_of(answer: TestResponse) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.text)).split())
+
+
+def json_of(answer: TestResponse) -> Any:
+    return answer.get_json()
 
 
 def shown(answer: TestResponse) -> list[str]:
@@ -169,10 +174,10 @@ def test_a_row_is_edited_in_its_place_and_keeps_what_the_form_does_not_have(
     in_place(browser, meeting, joined="09:05", remark="by phone")
     answer = in_place(browser, meeting, status="late", version="2", uid="x2")
     assert answer.status_code == 200
-    assert 'data-version="3"' in answer.json["row"]
-    assert "status-late" in answer.json["row"]
-    assert "Saved for Ben Brown." in answer.json["told"]
-    assert "<dd>1</dd>" in answer.json["parts"]["figures"]
+    assert 'data-version="3"' in json_of(answer)["row"]
+    assert "status-late" in json_of(answer)["row"]
+    assert "Saved for Ben Brown." in json_of(answer)["told"]
+    assert "<dd>1</dd>" in json_of(answer)["parts"]["figures"]
     with database.reading() as reading:
         edit = reading.scalars(select(EditRow).order_by(EditRow.id.desc())).first()
     assert edit is not None
@@ -184,11 +189,11 @@ def test_a_conflict_and_a_refusal_are_told_in_the_row(browser: Browser, meeting:
     in_place(browser, meeting, status="late")
     answer = in_place(browser, meeting, status="absent", uid="x2")
     assert answer.status_code == 409
-    assert answer.json["version"] == 2
-    assert "Status: Late, before as Gridroll says" in " ".join(answer.json["told"].split())
+    assert json_of(answer)["version"] == 2
+    assert "Status: Late, before as Gridroll says" in " ".join(json_of(answer)["told"].split())
     answer = in_place(browser, meeting, status="late", version="2", uid="x3")
     assert answer.status_code == 400
-    assert "says just that already" in answer.json["refused"]
+    assert "says just that already" in json_of(answer)["refused"]
 
 
 def test_one_saved_edit_can_be_undone_from_its_page(
@@ -239,8 +244,8 @@ def test_a_running_page_gets_its_figures_again_only_when_they_changed(
     browser.sign_in(INSTRUCTOR)
     path = f"/sessions/{meeting}/live.json"
     first = browser.get(path)
-    assert "of 23 looks balance" in first.json["parts"]["figures"]
-    assert first.json["looks"] == 23
+    assert "of 23 looks balance" in json_of(first)["parts"]["figures"]
+    assert json_of(first)["looks"] == 23
     again = browser.client.get(path, headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
     in_place(browser, meeting, status="late")
@@ -249,7 +254,7 @@ def test_a_running_page_gets_its_figures_again_only_when_they_changed(
 
 def test_the_chart_gets_each_look_with_its_page(browser: Browser, database: Database, meeting: int) -> None:
     browser.sign_in(INSTRUCTOR)
-    told = browser.get(f"/sessions/{meeting}/looks.json").json
+    told = json_of(browser.get(f"/sessions/{meeting}/looks.json"))
     assert [told[name][-1] for name in ("headcount", "identified", "explained")] == [2, 1, 1]
     assert len(told["times"]) == 23
     assert browser.get(told["pages"][-1]).status_code == 200
