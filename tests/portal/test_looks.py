@@ -172,10 +172,11 @@ def test_an_entry_shows_each_answer_it_rests_on_with_its_crop(
         taken_at = START + timedelta(minutes=45)
         doubt = NewNaming("t9", "doubtful", ben, None, 86.5, ada, 71.25, 90.0, 4, "tiered", "v2", 5.0)
         sighting = NewSighting("t9", (0, 0, 50, 50))
-        moments = {"began_at": taken_at, "taken_at": taken_at}
-        record_looks(
-            writing, [NewLook(meeting, "u", **moments, trigger="tile", headcount=1, searches=1, paid=1, sightings=(sighting,), namings=(doubt,))]
+        look = NewLook(
+            session_id=meeting, uid="u", began_at=taken_at, taken_at=taken_at, trigger="tile", headcount=1,
+            searches=1, paid=1, sightings=(sighting,), namings=(doubt,),
         )  # fmt: skip
+        record_looks(writing, [look])
     crop = keep(database, archive, meeting, "t2")
     browser.sign_in(INSTRUCTOR)
     answer = browser.get(f"/sessions/{meeting}/entries/S-2")
