@@ -33,6 +33,7 @@ __all__ = [
     "SessionReport",
     "StudentLine",
     "list_sessions",
+    "review_lines",
     "session_line",
     "session_report",
     "student_record",
@@ -144,7 +145,11 @@ class SessionReport:
 def session_report(session: Session, session_id: int) -> SessionReport:
     """Everything about one session, students in the order of their names. Raises NotFoundError."""
     row = find_session(session, session_id)
-    students, looks, reviews = _students(session, row), _looks(session, row.id), _reviews(session, row.id)
+    students, looks, reviews = (
+        _students(session, row),
+        _looks(session, row.id),
+        review_lines(session, reviews_of(session, row.id)),
+    )
     line = _line(
         row,
         students=sum(student.enrolled for student in students),
@@ -165,13 +170,9 @@ def _looks(session: Session, session_id: int) -> tuple[LookLine, ...]:
     )
 
 
-def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
-    judged = session.execute(
-        select(JudgementRow.kind, JudgementRow.subject, JudgementRow.name)
-        .where(JudgementRow.session_id == session_id)
-        .order_by(JudgementRow.id)
-    )
-    guests = {(kind, subject): name for kind, subject, name in judged}
+def review_lines(session: Session, rows: Sequence[ReviewRow]) -> tuple[ReviewLine, ...]:
+    """Reviews as people read them, in the order given; their students are loaded with them."""
+    guests = _guests(session, [row for row in rows if row.state == "guest"])
     return tuple(
         ReviewLine(
             review.kind,
@@ -180,7 +181,7 @@ def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
             review.at,
             review.state,
             review.rival.name if review.rival else None,
-            guests.get((review.kind, review.subject), ""),
+            guests.get((review.session_id, review.kind, review.subject), ""),
             review.id,
             review.settled_student.name if review.settled_student else None,
             review.settled_by,
@@ -189,8 +190,23 @@ def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
             review.rival.student_no if review.rival else None,
             review_mark(review),
         )
-        for review in reviews_of(session, session_id)
+        for review in rows
     )
+
+
+def _guests(session: Session, rows: Sequence[ReviewRow]) -> dict[tuple[int, str, str], str]:
+    """The names that staff gave, by session, kind and subject."""
+    if not rows:
+        return {}
+    judged = session.execute(
+        select(JudgementRow.session_id, JudgementRow.kind, JudgementRow.subject, JudgementRow.name)
+        .where(
+            JudgementRow.session_id.in_({row.session_id for row in rows}),
+            JudgementRow.subject.in_({row.subject for row in rows}),
+        )
+        .order_by(JudgementRow.id)
+    )
+    return {(number, kind, subject): name for number, kind, subject, name in judged}
 
 
 def session_line(session: Session, session_id: int) -> SessionLine:

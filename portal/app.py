@@ -14,6 +14,7 @@ from portal import (
     login,
     me,
     moments,
+    queue,
     review_words,
     reviews,
     sessions,
@@ -60,9 +61,9 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
     CSRFProtect(app)
-    for part in (front, login, sessions, entries, reviews, me):
+    for part in (front, login, sessions, entries, reviews, queue, me):
         app.register_blueprint(part.pages)
-    for words in (moments, wording, entry_words, review_words, balance):
+    for words in (moments, wording, entry_words, review_words, balance, queue):
         app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     account = "account.page" if "account.page" in app.view_functions else None
