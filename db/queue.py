@@ -149,7 +149,7 @@ def meetings_in_doubt(
         .order_by(SessionRow.starts_at, SessionRow.id)
         .limit(limit)
     )
-    return [Meeting(*found.tuple()) for found in session.execute(query)]
+    return [Meeting(*found) for found in session.execute(query).all()]
 
 
 def _reach(courses: Collection[int] | None) -> list[ColumnElement[bool]]:

@@ -67,6 +67,10 @@ TABLE = {
     "entries.save": for_staff("POST /sessions/1/entries/S-1", 400),  # a form without anything in it
     "reviews.page": for_staff("/sessions/1/reviews/1"),
     "reviews.settle": for_staff("POST /sessions/1/reviews/1", 400),
+    "queue.page": for_lists("/reviews"),
+    "queue.answer": for_staff("POST /sessions/1/reviews/1/answer", 400),
+    "queue.confirm": for_staff("POST /reviews/confirm", 400, elsewhere=400),  # nothing is ticked
+    "queue.roster": for_staff("/sessions/1/roster.json?q=a"),
     "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
     "login.leave": Row("POST /logout", 401, 302, 302, 302, 302, 302, 302, 401),  # last, for it ends the visit
 }
