@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, func, select
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, desc, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from db.report import ReviewLine, review_lines
@@ -28,7 +28,7 @@ __all__ = [
 PAGE = 50
 """Reviews on one page."""
 
-CANDIDATES = 300
+CANDIDATES = 150
 """Likeness is compared among so many of the oldest: it has to be looked up for each of them."""
 
 
@@ -105,9 +105,9 @@ def queue_of(session: Session, courses: Collection[int] | None, wanted: Wanted) 
         page = _lines_query(ids.c.total).join(ids, ids.c.id == row.id).order_by(row.at, row.id)
     else:
         ids = query.limit(CANDIDATES).subquery()
-        likeness = _similarity()
         page = _lines_query(ids.c.total).join(ids, ids.c.id == row.id)
-        page = page.order_by(likeness.is_(None), likeness.desc(), row.at, row.id).limit(PAGE).offset(past)
+        # Both databases put what has no likeness last when they count down.
+        page = page.order_by(desc("similarity"), row.at, row.id).limit(PAGE).offset(past)
     found = session.execute(page).all()
     return Queue(_lines(session, found), found[0].total if found else 0)
 

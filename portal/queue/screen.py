@@ -1,6 +1,6 @@
 """The queue's page: the list, the review in focus with all that is known of it, and what the last answer came to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from flask import abort, current_app, redirect, render_template, url_for
@@ -73,6 +73,7 @@ def show(
         "queue/page.html",
         place=place,
         hidden=place.query(),
+        toward=_toward(place),
         queue=queue,
         pages=place.pages(queue.total),
         first=PAGE * (place.page - 1) + 1,
@@ -124,6 +125,12 @@ def _neighbours(
     if at is None:
         return None, lines[0] if lines else None
     return lines[at - 1] if at else None, lines[at + 1] if at + 1 < len(lines) else None
+
+
+def _toward(place: Place) -> Callable[[int], str]:
+    """Addresses of reviews at this place, of which a page has many."""
+    here = url_for("queue.page", **place.query())
+    return lambda review_id: f"{here}{'&' if '?' in here else '?'}review={review_id}"
 
 
 def _chosen(crops: Sequence[Crop]) -> list[Crop]:
