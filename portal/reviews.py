@@ -83,6 +83,10 @@ def give_answer(review: ReviewLine, answer: str, draft: Draft) -> None:
     judge = judging()
     settlement = Settlement(user.email, draft.reason, request.form.get("mark", ""))
     match answer.partition(":"):
+        case ("accept" | "decline", "", "") if draft.reason:
+            judge.answer(review.id, answer == "accept", settlement)
+        case ("accept" | "decline", "", ""):
+            raise PortalError("write an answer, the student reads it; then send it again")
         case ("explained", "", ""):
             judge.confirm(review.id, None, settlement)
         case ("is", ":", number) if number:

@@ -1,28 +1,21 @@
 """Putting students' faces into the engine, each with a consent on record, and taking them out again."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
-from db.audit import SYSTEM, note
+from db.audit import SYSTEM
 from db.database import Database
-from db.errors import EvidenceError
 from db.evidence import open_archive
 from db.face_cache import FaceCache
-from db.judgements import forget_templates
 from db.people import (
     cached_faces,
     consented,
     enrol,
     find_course,
     find_student,
-    forget_faces,
-    indexed_faces,
     make_course,
     read_roster,
     record_consent,
@@ -37,6 +30,7 @@ from recognizer.photo_folder import contained, photos_in, printable
 from recognizer.picture import read_picture_file
 from recognizer.quality import Finding, findings
 from recognizer.refusals import Refusal
+from recognizer.removal import Stock, erase_face
 
 __all__ = ["Enrolment", "Imported"]
 
@@ -196,31 +190,9 @@ class Enrolment:
 
         Returns how many were enrolled.
         """
-        with self._database.reading() as session:
-            student = find_student(session, student_no)
-            face_ids = {face.face_id for face in indexed_faces(session, [student.id])}
-        # Also those that an import cut short left without a row.
-        face_ids |= {face.face_id for face in self._engine.faces() if face.external_id == student_no}
-        # The rows go after what they stand for: as long as one is left, a removal that was cut short can be repeated.
-        self._engine.remove(face_ids)
-        self._cache.forget(student.id)
         with closing(open_archive(self._settings, self._database)) as archive:
-            with suppress(EvidenceError):  # a crop that stays keeps nothing else from going; it is told below
-                archive.erase_student(student.id, self._actor)
-            self._database.transact(partial(self._forget, student_id=student.id, removed=face_ids))
-            # Once more, for looks that were under way: those stored from now on find no face and keep nothing.
-            archive.erase_student(student.id, self._actor)
-        self._cache.forget(student.id)
-        return len(face_ids)
-
-    def _forget(self, session: Session, student_id: int, removed: Collection[str]) -> None:
-        templates = forget_templates(session, student_id)
-        held = [face.face_id for face in indexed_faces(session, [student_id])]
-        forget_faces(session, held, self._actor)
-        if removed or held or templates:
-            before = {"faces": len({*removed, *held}), "judged_faces": templates}
-            after = {"faces": 0, "judged_faces": 0}
-            note(session, self._actor, "biometrics.erased", f"student:{student_id}", before, after)
+            stock = Stock(self._database, self._cache, self._engine, archive)
+            return erase_face(stock, student_no, self._actor).faces
 
     def compare(self, one: Path, other: Path) -> float:
         """Similarity of the faces on two photographs, in percent."""

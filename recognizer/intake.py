@@ -8,11 +8,18 @@ from datetime import UTC, datetime
 
 from db.audit import SYSTEM
 from db.database import Database
-from db.people import find_student, forget_faces, indexed_faces, record_consent, record_faces
+from db.people import (
+    consented,
+    find_student,
+    forget_faces,
+    indexed_faces,
+    record_consent,
+    record_faces,
+)
 from db.schema import FaceRow, Student
 from db.settings import Settings
 from recognizer.engine import FaceEngine, IndexedFace
-from recognizer.errors import PhotoError
+from recognizer.errors import PhotoError, RecognizerError
 from recognizer.gate import Gate
 from recognizer.photo import open_photo
 from recognizer.quality import measure
@@ -105,6 +112,10 @@ class Intake:
                 student = find_student(session, owner.student_no)
                 if consent:
                     record_consent(session, student, consent, self._actor)
+                elif not consented(session, [student.id]):
+                    raise RecognizerError(
+                        f"{student.name} ({student.student_no}) withdrew their consent meanwhile; ask them first"
+                    )
                 # An engine may answer with the face it has already, where the photograph is the same.
                 forget_faces(session, before.keys(), self._actor, "the same photograph is indexed anew")
                 record_faces(

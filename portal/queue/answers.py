@@ -64,6 +64,10 @@ def _effect(review: ReviewLine, answer: str) -> str:
             return "The heads left over from then on are settled; nobody’s attendance changes."
         case ("dismiss", _, _):
             return "What Gridroll said stands, and the doubt keeps nobody from being absent any more."
+        case ("accept", _, _):
+            return f"{name} reads your answer. The entry is corrected by editing it, best before you answer."
+        case ("decline", _, _):
+            return f"{name} reads your answer. Nothing changes in the entry."
     return ""
 
 

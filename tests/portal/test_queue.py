@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from db.database import Database
+from db.disputes import make_dispute
 from db.ledger import refold
 from db.report import ReviewLine, session_report
 from db.rules import Ledger
@@ -40,6 +41,7 @@ from tests.portal.cast import (
     OTHER_INSTRUCTOR,
     STAFF,
     START,
+    STUDENT_A,
     add_accounts,
     class_in_doubt,
 )
@@ -59,10 +61,14 @@ def other_browser(app: Flask) -> Browser:
     return Browser(app.test_client())
 
 
+def session_lines(database: Database, session_id: int) -> tuple[ReviewLine, ...]:
+    with database.reading() as reading:
+        return session_report(reading, session_id).reviews
+
+
 def reviews(database: Database, session_id: int) -> dict[str, ReviewLine]:
     """By the first name of whom they suspect."""
-    with database.reading() as reading:
-        found = session_report(reading, session_id).reviews
+    found = session_lines(database, session_id)
     return {(one.student_name or one.kind).split()[0]: one for one in found}
 
 
@@ -375,6 +381,28 @@ def test_a_review_is_not_answered_under_another_session(
     assert sent.status_code == 409
     assert "Nothing left to settle there" in sent.text
     assert reviews(database, doubts)["Ada"].state == "open"
+
+
+def test_what_a_student_disputes_is_answered_in_words(
+    browser: Browser, database: Database, doubts: int
+) -> None:
+    with database.writing() as writing:
+        make_dispute(writing, doubts, 1, "I was there\nall the time", STUDENT_A)
+    browser.sign_in(INSTRUCTOR)
+    page = browser.get(f"/reviews?session={doubts}&kind=dispute")
+    assert "I was there\nall the time</blockquote>" in page.text
+    assert "Another student" not in page.text
+    assert 'name="tick"' not in page.text
+    assert re.findall(r'name="answer" value="(\w+)" data-key="(\w)"', page.text) == [
+        ("accept", "c"),
+        ("decline", "n"),
+    ]
+    refused = send(browser, page, "accept")
+    assert refused.status_code == 400
+    assert "Write an answer, the student reads it; then send it again." in text_of(refused)
+    assert send(browser, page, "decline", reason="The camera was off").status_code == 302
+    found = next(one for one in session_lines(database, doubts) if one.kind == "dispute")
+    assert (found.state, found.reason, found.settled_by) == ("not_accepted", "The camera was off", INSTRUCTOR)
 
 
 def test_names_are_found_by_their_beginnings_and_by_number(browser: Browser, doubts: int) -> None:
