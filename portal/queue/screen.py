@@ -86,7 +86,7 @@ def show(
         line=focus,
         settled=settled,
         case=case,
-        crops=_chosen(case.crops) if case is not None else [],
+        crops=_chosen(case.crops, focus.track) if case is not None and focus is not None else [],
         offers=offers(focus.review) if focus is not None else [],
         grid=draw_grid(case.scene, [focus.track, focus.beside or ""])
         if case and case.scene and focus
@@ -133,12 +133,12 @@ def _toward(place: Place) -> Callable[[int], str]:
     return lambda review_id: f"{here}{'&' if '?' in here else '?'}review={review_id}"
 
 
-def _chosen(crops: Sequence[Crop]) -> list[Crop]:
-    """Of each track the first one, the last and one between: what differs most among them."""
+def _chosen(crops: Sequence[Crop], track: str) -> list[Crop]:
+    """Of that track and then of the other the first one, the last and one between: what differs most among them."""
     chosen = []
-    for track in dict.fromkeys(crop.track for crop in crops):
-        own = [crop for crop in crops if crop.track == track]
-        chosen += [own[at] for at in sorted({0, len(own) // 2, len(own) - 1})]
+    for one in dict.fromkeys((track, *(crop.track for crop in crops))):
+        own = [crop for crop in crops if crop.track == one]
+        chosen += [own[at] for at in sorted({0, len(own) // 2, len(own) - 1}) if own]
     return chosen
 
 
