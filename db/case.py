@@ -83,6 +83,7 @@ class Crop:
 class Case:
     """`looks`: of the whole session. `answers` and `crops`: in order of time. `scene`: None where its look is not stored."""
 
+    track: str
     suspects: tuple[Suspect, ...]
     answers: tuple[Answer, ...]
     seen: tuple[Seen, ...]
@@ -93,7 +94,7 @@ class Case:
     @property
     def last(self) -> Answer | None:
         """The conclusion that knows most looks at the face; None where it was never asked about."""
-        return self.answers[-1] if self.answers else None
+        return next((one for one in reversed(self.answers) if one.track == self.track), None)
 
 
 def case_of(session: Session, line: QueueLine) -> Case:
@@ -101,6 +102,7 @@ def case_of(session: Session, line: QueueLine) -> Case:
     tracks = [line.track, *([line.beside] if line.beside is not None else [])]
     looks, seen, scene, crops = _sightings(session, line, tracks)
     return Case(
+        track=line.track,
         suspects=_suspects(session, line),
         answers=_answers(session, line, tracks),
         seen=seen,
