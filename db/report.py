@@ -38,6 +38,7 @@ __all__ = [
     "list_sessions",
     "looks_in",
     "own_entries",
+    "review_lines",
     "session_line",
     "session_report",
     "student_record",
@@ -151,7 +152,11 @@ class SessionReport:
 def session_report(session: Session, session_id: int) -> SessionReport:
     """Everything about one session, students in the order of their names. Raises NotFoundError."""
     row = find_session(session, session_id)
-    students, looks, reviews = _students(session, row), looks_in(session, row.id), _reviews(session, row.id)
+    students, looks, reviews = (
+        _students(session, row),
+        looks_in(session, row.id),
+        review_lines(session, reviews_of(session, row.id)),
+    )
     line = _line(
         row,
         students=sum(student.enrolled for student in students),
@@ -171,14 +176,11 @@ def looks_in(session: Session, session_id: int) -> tuple[LookLine, ...]:
     return tuple(LookLine(**{**look, "causes": json.loads(look["causes"] or "{}")}) for look in found)
 
 
-def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
-    found = reviews_of(session, session_id)
-    guests: dict[tuple[str, str], str] = {}
-    if any(review.state == "guest" for review in found):
-        row = JudgementRow
-        judged = select(row.kind, row.subject, row.name).where(row.session_id == session_id).order_by(row.id)
-        guests = {(kind, subject): name for kind, subject, name in session.execute(judged)}
-    texts = texts_of(session, session_id) if any(one.kind == DISPUTE for one in found) else {}
+def review_lines(session: Session, rows: Sequence[ReviewRow]) -> tuple[ReviewLine, ...]:
+    """Reviews as people read them, in the order given; their students are loaded with them."""
+    guests = _guests(session, [row for row in rows if row.state == "guest"])
+    disputed = {row.session_id for row in rows if row.kind == DISPUTE}
+    texts = texts_of(session, disputed) if disputed else {}
     return tuple(
         ReviewLine(
             review.kind,
@@ -187,7 +189,7 @@ def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
             review.at,
             review.state,
             review.rival.name if review.rival else None,
-            guests.get((review.kind, review.subject), ""),
+            guests.get((review.session_id, review.kind, review.subject), ""),
             review.id,
             review.settled_student.name if review.settled_student else None,
             review.settled_by,
@@ -197,8 +199,23 @@ def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
             review_mark(review),
             texts.get(review.subject, ""),
         )
-        for review in found
+        for review in rows
     )
+
+
+def _guests(session: Session, rows: Sequence[ReviewRow]) -> dict[tuple[int, str, str], str]:
+    """The names that staff gave, by session, kind and subject."""
+    if not rows:
+        return {}
+    judged = session.execute(
+        select(JudgementRow.session_id, JudgementRow.kind, JudgementRow.subject, JudgementRow.name)
+        .where(
+            JudgementRow.session_id.in_({row.session_id for row in rows}),
+            JudgementRow.subject.in_({row.subject for row in rows}),
+        )
+        .order_by(JudgementRow.id)
+    )
+    return {(number, kind, subject): name for number, kind, subject, name in judged}
 
 
 def session_line(session: Session, session_id: int) -> SessionLine:

@@ -19,6 +19,7 @@ from portal import (
     looks,
     moments,
     pictures,
+    queue,
     review_words,
     reviews,
     sessions,
@@ -49,6 +50,7 @@ PARTS = (
     students,
     faces,
     pictures,
+    queue,
     record,
     data,
     erasures,
@@ -88,7 +90,7 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     CSRFProtect(app)
     for part in PARTS:
         app.register_blueprint(part.pages)
-    for words in (moments, wording, entry_words, review_words, look_words, balance):
+    for words in (moments, wording, entry_words, review_words, look_words, balance, queue):
         app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     account = "account.page" if "account.page" in app.view_functions else None

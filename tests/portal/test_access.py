@@ -96,6 +96,10 @@ TABLE = {
     "pictures.listing": for_lists("/pictures"),
     "pictures.page": for_staff("/sessions/1/picture"),
     "pictures.take": for_staff("POST /sessions/1/picture", 400),
+    "queue.page": for_lists("/reviews"),
+    "queue.answer": for_staff("POST /sessions/1/reviews/1/answer", 400),
+    "queue.confirm": for_staff("POST /reviews/confirm", 400, elsewhere=400),  # nothing is ticked
+    "queue.roster": for_staff("/sessions/1/roster.json?q=a"),
     "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
     "me.session": Row("/me/sessions/1", 302, 200, 200, 403, 403, 403, 403, 302),
     "me.dispute": Row("POST /me/sessions/1", 401, 400, 400, 403, 403, 403, 403, 401),
