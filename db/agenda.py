@@ -5,12 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from db.schema import Course, LookRow, ReviewRow, SessionRow
 
-__all__ = ["CalendarLine", "CourseSession", "calendar_lines", "coming_sessions", "recent_sessions"]
+__all__ = [
+    "CalendarLine",
+    "CourseCounts",
+    "CourseSession",
+    "begun_sessions",
+    "calendar_lines",
+    "coming_sessions",
+    "course_counts",
+    "recent_sessions",
+]
 
 MOST_LINES = 5000
 
@@ -36,6 +45,32 @@ class CourseSession:
     ends_at: datetime
     looks: int
     open_reviews: int
+
+
+@dataclass(frozen=True, slots=True)
+class CourseCounts:
+    """Of all sessions of a course. `looked_at`: those with a look."""
+
+    sessions: int
+    looked_at: int
+    open_reviews: int
+
+
+def course_counts(session: Session, course_id: int) -> CourseCounts:
+    sessions = select(func.count()).where(SessionRow.course_id == course_id)
+    looked_at = sessions.where(exists().where(LookRow.session_id == SessionRow.id))
+    reviews = (
+        select(func.count(ReviewRow.id))
+        .join(SessionRow, SessionRow.id == ReviewRow.session_id)
+        .where(SessionRow.course_id == course_id, ReviewRow.state == "open")
+    )
+    counts = (query.scalar_subquery() for query in (sessions, looked_at, reviews))
+    return CourseCounts(*session.execute(select(*counts)).one())
+
+
+def begun_sessions(session: Session, course_id: int, now: datetime) -> int:
+    query = select(func.count()).where(SessionRow.course_id == course_id, SessionRow.starts_at <= now)
+    return session.scalar(query) or 0
 
 
 def calendar_lines(

@@ -1,5 +1,6 @@
 """Courses and their rules."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -22,11 +23,15 @@ __all__ = [
     "CourseLine",
     "add_course",
     "change_course",
+    "change_rules",
     "course_cards",
     "course_mark",
     "list_courses",
     "set_rules",
 ]
+
+
+CODE = re.compile(r"[^\W_][\w .:()&+\-]*(/[^\W_][\w .:()&+\-]*)*")
 
 
 class CourseConflictError(GridrollError):
@@ -99,6 +104,12 @@ def course_mark(course: Course) -> str:
 def add_course(session: Session, code: str, details: CourseDetails, actor: str) -> None:
     """Make a course. Raises GridrollError where there is one of that code, or what is given is none."""
     _check(details)
+    if not code.strip() or len(code) > 64:
+        raise GridrollError(f"course code {code[:80]!r} must have 1 to 64 characters; shorten it")
+    if not CODE.fullmatch(code):
+        raise GridrollError(
+            f"course code {code!r} holds what no address can name; take letters, digits, spaces and - _ . : / between them"
+        )
     if session.scalar(select(Course.id).where(Course.code == code)) is not None:
         raise GridrollError(f"there is a course {code} already; take another code, or open that one")
     course = make_course(session, code, details.time_zone, actor)
@@ -158,6 +169,32 @@ def list_courses(session: Session) -> list[CourseLine]:
     columns = (Course.code, Course.time_zone, students, sessions)
     rules = (Course.late_after_s, Course.left_early_s, Course.min_presence)
     return [CourseLine(*row) for row in session.execute(select(*columns, *rules).order_by(Course.code))]
+
+
+def change_rules(
+    session: Session,
+    code: str,
+    wanted: Mapping[str, int | float],
+    past: bool,
+    mark: str,
+    made_by: str,
+    reason: str,
+) -> None:
+    """`set_rules` for whoever read the course before; `mark`: of the course as it was read.
+
+    Raises CourseConflictError besides. Where nothing is another rule, nothing is done, so that the same may be sent twice.
+    """
+    if not wanted and not past:
+        return
+    if course_mark(find_course(session, code)) != mark:
+        raise CourseConflictError("the course was changed while you had it open; look at it, then save again")
+    set_rules(session, code, wanted or _rules_of(session, code), past, made_by, reason)
+
+
+def _rules_of(session: Session, code: str) -> dict[str, int | float]:
+    course = find_course(session, code)
+    names = ("late_after_s", "left_early_s", "min_presence")
+    return {name: getattr(course, name) for name in names}
 
 
 def set_rules(

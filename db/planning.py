@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Table, select
+from sqlalchemy import ColumnElement, Table, exists, or_, select
 from sqlalchemy.orm import Session
 
 from db.audit import SYSTEM
@@ -24,6 +24,7 @@ __all__ = [
     "PlanConflictError",
     "PlanError",
     "change_session",
+    "is_bare",
     "meetings_of",
     "plan_all",
     "plan_course",
@@ -213,6 +214,12 @@ def looked_at(session: Session, session_ids: Collection[int]) -> set[int]:
     return set(
         session.scalars(select(LookRow.session_id).where(LookRow.session_id.in_(session_ids)).distinct())
     )
+
+
+def is_bare(session: Session, session_id: int) -> bool:
+    """Whether nothing is on record of the session: asked in one statement."""
+    named = [exists().where(column == session_id) for column in _naming_sessions()]
+    return not session.scalar(select(or_(*named)))
 
 
 def holding(session: Session, session_ids: Collection[int]) -> set[int]:

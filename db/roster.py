@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Integer, cast, func, select
@@ -122,7 +122,11 @@ def plan_roster(
             problems.append(RosterProblem(place, line.student_no, _not_yours(line, before, told)))
         else:
             row = enrolled.get(student.id)
-            before |= {} if row is None else _dates(row, line, course.time_zone)
+            if row is not None and line.enrolled_on == _day(row, course.time_zone):
+                # Who was put on the roster in the midst of that day is so still.
+                line = replace(line, enrolled_on="")
+            if row is not None and line.enrolled_on:
+                before["enrolled_on"] = _day(row, course.time_zone)
             kind = "added" if row is None else "changed" if before else "unchanged"
             changes.append(RosterChange(kind, line, before))
     numbers = {line.student_no for line in file.lines.values()} | {one.student_no for one in file.problems}
@@ -230,15 +234,11 @@ def _corrections(student: Student, line: RosterLine) -> dict[str, str]:
     return {name: getattr(student, name) for name, value in wanted.items() if getattr(student, name) != value}
 
 
-def _dates(row: Enrolment, line: RosterLine, time_zone: str) -> dict[str, str]:
-    if not line.enrolled_on:
-        return {}
-    zone = ZoneInfo(time_zone)
-    wanted = datetime.combine(date.fromisoformat(line.enrolled_on), time(), zone).astimezone(UTC)
-    if row.enrolled_at == wanted:
-        return {}
-    held = "" if row.enrolled_at is None else row.enrolled_at.astimezone(zone).date().isoformat()
-    return {"enrolled_on": held}
+def _day(row: Enrolment, time_zone: str) -> str:
+    """Since when they are on the roster, as `2026-11-20`; empty for the beginning."""
+    if row.enrolled_at is None:
+        return ""
+    return row.enrolled_at.astimezone(ZoneInfo(time_zone)).date().isoformat()
 
 
 def _not_yours(line: RosterLine, before: Mapping[str, str], told: bool) -> str:

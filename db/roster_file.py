@@ -101,7 +101,7 @@ def _parse(text: str, name: str, columns: Sequence[str]) -> RosterFile:
     problems: list[RosterProblem] = []
     first_seen: dict[str, int] = {}
     for row in reader:
-        cells = {title: (row.get(title) or "").strip() for title in (*COLUMNS, *OPTIONAL)}
+        cells = {title: _plain(row.get(title) or "") for title in (*COLUMNS, *OPTIONAL)}
         if not any(cells.values()):
             continue
         number = cells["student_no"]
@@ -142,6 +142,12 @@ def _wrong(cells: Mapping[str, str], overlong: bool, seen_on: int | None) -> Ite
         yield f"{who} has no name; give one"
     if len(cells["name"]) > 200 or len(cells["email"]) > 254:
         yield f"name (200 characters) or e-mail (254) of {who} is too long; shorten it"
+
+
+def _plain(cell: str) -> str:
+    """Without the apostrophe that Gridroll's own files have before what a spreadsheet would take for a formula."""
+    text = cell.strip()
+    return text[1:] if text[:2] in {"'=", "'+", "'-", "'@"} else text
 
 
 def _is_date(text: str) -> bool:

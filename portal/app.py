@@ -8,6 +8,8 @@ from db.face_cache import FaceCache
 from db.settings import Settings
 from portal import (
     balance,
+    calendars,
+    courses,
     entries,
     entry_words,
     front,
@@ -16,22 +18,26 @@ from portal import (
     moments,
     review_words,
     reviews,
+    roster,
     sessions,
     wording,
 )
 from portal.access import guard
 from portal.backroom import Backroom
+from portal.bodies import limit_bodies
+from portal.courses import words as course_words
 from portal.desk import Desk, desk_of, put_desk
 from portal.error_pages import show_errors
 from portal.headers import add_headers
 from portal.navigation import places
+from portal.paths import CodeConverter
 from portal.secret import load_secret_key
 from portal.sign_in import watch_sign_ins
 
 __all__ = ["close_app", "create_app"]
 
 MAX_BODY_BYTES = 256 * 1024
-"""Nothing but small forms is sent to the portal."""
+"""Nothing but small forms is sent to a view that does not say that it takes more."""
 
 
 def create_app(settings: Settings, database: Database, cache: FaceCache | None = None) -> Flask:
@@ -59,10 +65,12 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     watch_sign_ins(app)
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
+    limit_bodies(app)
     CSRFProtect(app)
-    for part in (front, login, sessions, entries, reviews, me):
+    app.url_map.converters["course"] = CodeConverter
+    for part in (front, login, sessions, entries, reviews, courses, roster, calendars, me):
         app.register_blueprint(part.pages)
-    for words in (moments, wording, entry_words, review_words, balance):
+    for words in (moments, wording, entry_words, review_words, course_words, balance):
         app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     account = "account.page" if "account.page" in app.view_functions else None

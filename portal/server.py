@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 from waitress import create_server, wasyncore
 
+from portal.bodies import LARGEST_BODY
 from portal.errors import PortalError
 
 __all__ = ["Server", "make_server"]
@@ -34,7 +35,8 @@ class Server:
             threads=THREADS,
             backlog=BACKLOG,
             ident=None,
-            max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
+            # Each view says what it takes, see portal/bodies.py.
+            max_request_body_size=LARGEST_BODY,
             clear_untrusted_proxy_headers=True,
         )
         self._lock = threading.Lock()
