@@ -131,9 +131,7 @@ def plan_roster(
             changes.append(RosterChange(kind, line, before))
     numbers = {line.student_no for line in file.lines.values()} | {one.student_no for one in file.problems}
     missing = [member for member in members_of(session, course.id) if member.student_no not in numbers]
-    return RosterPlan(
-        tuple(changes), tuple(missing), tuple(sorted(problems, key=lambda one: (one.line, one.text)))
-    )
+    return RosterPlan(tuple(changes), tuple(missing), tuple(sorted(problems, key=lambda one: one.line)))
 
 
 def apply_roster(
