@@ -12,6 +12,7 @@ __all__ = [
     "between_left",
     "clock",
     "day",
+    "day_month",
     "hours",
     "local",
     "utc_text",
@@ -30,6 +31,12 @@ def day(moment: datetime, time_zone: str) -> str:
     """e.g. `Mon 2 Mar 2026`."""
     there = local(moment, time_zone)
     return f"{there:%a} {there.day} {there:%b %Y}"
+
+
+def day_month(moment: datetime, time_zone: str) -> str:
+    """e.g. `2 Mar`."""
+    there = local(moment, time_zone)
+    return f"{there.day} {there:%b}"
 
 
 def hours(moment: datetime, time_zone: str) -> str:
@@ -100,6 +107,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "between_left": between_left,
     "clock": clock,
     "day": day,
+    "day_month": day_month,
     "hours": hours,
     "utc_text": utc_text,
     "zone": zone,
