@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle
 
 from portal.palette import LIGHT
 from portal.svg import element, paint, text, title
@@ -13,6 +12,9 @@ WIDTH, HEIGHT = 960.0, 240.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 8.0, 14.0, 30.0
 APART, WIDEST, NARROWEST = 62.0, 46.0, 1.5
 """Pixels between labels, and of a column."""
+LONGEST_STEP = 96.0
+"""From column to column: a few of them stand at the left, not far apart."""
+STEPS = (4.0, 8.0, 12.0, 16.0, 20.0, 24.0, 32.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ def draw_bars(bars: Sequence[Bar], name: str, percent: bool = False, limit: floa
     """An SVG picture. `percent`: values are shares, 0 to 1. `limit`: a share to draw a line at. Every text is escaped."""
     top = 1.0 if percent else _ceiling(max((bar.value or 0.0 for bar in bars), default=0.0))
     parts = [*_grid(top, percent)]
-    step = (WIDTH - LEFT - RIGHT) / max(len(bars), 1)
+    step = min((WIDTH - LEFT - RIGHT) / max(len(bars), 1), LONGEST_STEP)
     width = max(NARROWEST, min(WIDEST, step * 0.72))
     every = max(1, round(APART / step + 0.5))
     for place, bar in enumerate(bars):
@@ -104,10 +106,10 @@ def _y(value: float, top: float) -> float:
 
 
 def _ceiling(highest: float) -> float:
-    """A round number above it whose quarters are whole."""
-    size = 4.0
-    for factor in cycle((2.0, 2.5, 2.0)):  # 4, 8, 20, 40, 80, 200, …
-        if size >= highest:
-            break
-        size *= factor
-    return size
+    """A round number not below it whose quarters are whole."""
+    size = 1.0
+    while True:
+        for step in STEPS:
+            if step * size >= highest:
+                return step * size
+        size *= 10

@@ -1,10 +1,13 @@
 """The pages and files of reports."""
 
 from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 
 from db.course_shares import course_shares
 from db.due import due_of_course
@@ -28,6 +31,8 @@ from portal.term_files import term_csv
 from portal.wording import STATUSES, percent
 
 __all__ = ["pages"]
+
+T = TypeVar("T")
 
 pages = Blueprint("reports", __name__)
 
@@ -130,12 +135,11 @@ def report_csv(code: str) -> ResponseReturnValue:
 @allowed(*STAFF)
 def report_workbook(code: str) -> ResponseReturnValue:
     def content(span: Span) -> bytes:
-        _follow(code)
-        with desk().database.reading() as reading:
-            days = span.moments(find_course(reading, code).time_zone)
-            return report_xlsx(
-                term_report(reading, code, desk().now(), *days), turnout_of(reading, code, *days)
-            )
+        def both(reading: Session) -> tuple[TermReport, Turnout]:
+            days = _days(reading, code, span)
+            return term_report(reading, code, desk().now(), *days), turnout_of(reading, code, *days)
+
+        return report_xlsx(*_read(code, both))
 
     return _file(code, "report.xlsx", XLSX, content)
 
@@ -187,24 +191,27 @@ def _file(code: str, name: str, mimetype: str, content: Callable[[Span], bytes])
 
 
 def _term(code: str, span: Span) -> TermReport:
-    _follow(code)
-    with desk().database.reading() as reading:
-        zone = find_course(reading, code).time_zone
-        return term_report(reading, code, desk().now(), *span.moments(zone))
+    return _read(code, lambda reading: term_report(reading, code, desk().now(), *_days(reading, code, span)))
 
 
 def _turnout(code: str, span: Span) -> Turnout:
-    _follow(code)
-    with desk().database.reading() as reading:
-        zone = find_course(reading, code).time_zone
-        return turnout_of(reading, code, *span.moments(zone))
+    return _read(code, lambda reading: turnout_of(reading, code, *_days(reading, code, span)))
 
 
-def _follow(code: str) -> None:
+def _days(reading: Session, code: str, span: Span) -> tuple[datetime | None, datetime | None]:
+    return (None, None) if span == NO_SPAN else span.moments(find_course(reading, code).time_zone)
+
+
+def _read(code: str, work: Callable[[Session], T]) -> T:
+    """What `work` reads, once the ledgers of the course have followed."""
     with desk().database.reading() as reading:
         due = due_of_course(reading, code)
+        if not due:
+            return work(reading)
     for session_id in due[:FOLDED]:
         desk().follow(session_id)
+    with desk().database.reading() as reading:
+        return work(reading)
 
 
 def _span() -> tuple[Span, str]:

@@ -67,6 +67,16 @@ TABLE = {
     "entries.save": for_staff("POST /sessions/1/entries/S-1", 400),  # a form without anything in it
     "reviews.page": for_staff("/sessions/1/reviews/1"),
     "reviews.settle": for_staff("POST /sessions/1/reviews/1", 400),
+    "reports.page": for_lists("/reports"),
+    "reports.course": for_staff("/reports/MATH-101"),
+    "reports.turnout": for_staff("/reports/MATH-101/turnout"),
+    "reports.report_csv": for_staff("/reports/MATH-101/report.csv"),
+    "reports.report_workbook": for_staff("/reports/MATH-101/report.xlsx"),
+    "reports.turnout_file": for_staff("/reports/MATH-101/turnout.csv"),
+    "reports.moodle_grades_file": for_staff("/reports/MATH-101/moodle-grades.csv"),
+    "reports.moodle_term_file": for_staff("/reports/MATH-101/moodle-attendance.csv"),
+    "reports.canvas_grades_file": for_staff("/reports/MATH-101/canvas-grades.csv"),
+    "reports.moodle_session_file": for_staff("/sessions/1/moodle.csv"),
     "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
     "login.leave": Row("POST /logout", 401, 302, 302, 302, 302, 302, 302, 401),  # last, for it ends the visit
 }
