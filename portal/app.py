@@ -11,6 +11,7 @@ from portal import (
     entries,
     entry_words,
     front,
+    history,
     login,
     me,
     moments,
@@ -61,7 +62,7 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
     CSRFProtect(app)
-    for part in (front, login, sessions, entries, reviews, reports, me):
+    for part in (front, login, sessions, entries, reviews, reports, history, me):
         app.register_blueprint(part.pages)
     for words in (moments, wording, entry_words, review_words, balance):
         app.jinja_env.filters.update(words.FILTERS)

@@ -52,6 +52,12 @@ def for_lists(path: str) -> Row:
     return for_staff(path, elsewhere=200)
 
 
+def for_office(path: str, done: int = 200) -> Row:
+    """Where all courses are seen at once."""
+    nobody = 401 if path.startswith("POST ") else 302
+    return Row(path, nobody, 404, 404, 403, 403, done, done, nobody)
+
+
 TABLE = {
     "static": Row("/static/gridroll.css", *[200] * 8),
     "login.form": Row("/login", 200, 302, 302, 302, 302, 302, 302, 200),
@@ -77,6 +83,8 @@ TABLE = {
     "reports.moodle_term_file": for_staff("/reports/MATH-101/moodle-attendance.csv"),
     "reports.canvas_grades_file": for_staff("/reports/MATH-101/canvas-grades.csv"),
     "reports.moodle_session_file": for_staff("/sessions/1/moodle.csv"),
+    "history.page": for_office("/history"),
+    "history.of_session": for_staff("/sessions/1/history"),
     "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
     "login.leave": Row("POST /logout", 401, 302, 302, 302, 302, 302, 302, 401),  # last, for it ends the visit
 }
