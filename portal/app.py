@@ -7,6 +7,7 @@ from db.database import Database
 from db.face_cache import FaceCache
 from db.settings import Settings
 from portal import (
+    admin,
     balance,
     entries,
     entry_words,
@@ -22,6 +23,7 @@ from portal import (
     wording,
 )
 from portal.access import guard
+from portal.admin import Office, put_office
 from portal.backroom import Backroom
 from portal.desk import Desk, desk_of, put_desk
 from portal.error_pages import show_errors
@@ -56,13 +58,14 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
         WTF_CSRF_TIME_LIMIT=None,
     )
     put_desk(app, Desk(settings, database, Backroom(settings, database), cache))
+    put_office(app, Office(settings, database))
     add_headers(app)
     show_errors(app)
     watch_sign_ins(app)
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
     CSRFProtect(app)
-    for part in (front, login, sessions, entries, reviews, reports, history, me):
+    for part in (front, login, sessions, entries, reviews, reports, history, admin, me):
         app.register_blueprint(part.pages)
     for words in (moments, wording, entry_words, review_words, balance):
         app.jinja_env.filters.update(words.FILTERS)
@@ -74,4 +77,6 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
 
 def close_app(app: Flask) -> None:
     """Close what the portal opened by itself, after its last request."""
+    office: Office = app.extensions["gridroll_office"]
+    office.close()
     desk_of(app).backroom.close()

@@ -58,6 +58,11 @@ def for_office(path: str, done: int = 200) -> Row:
     return Row(path, nobody, 404, 404, 403, 403, done, done, nobody)
 
 
+def for_admins(path: str, done: int = 200) -> Row:
+    nobody = 401 if path.startswith("POST ") else 302
+    return Row(path, nobody, 404, 404, 403, 403, 403, done, nobody)
+
+
 TABLE = {
     "static": Row("/static/gridroll.css", *[200] * 8),
     "login.form": Row("/login", 200, 302, 302, 302, 302, 302, 302, 200),
@@ -85,6 +90,15 @@ TABLE = {
     "reports.moodle_session_file": for_staff("/sessions/1/moodle.csv"),
     "history.page": for_office("/history"),
     "history.of_session": for_staff("/sessions/1/history"),
+    "admin.page": for_admins("/admin"),
+    "admin.settings": for_admins("/admin/settings"),
+    "admin.costs": for_admins("/admin/costs"),
+    "admin.costs_file": for_admins("/admin/costs.csv"),
+    "admin.audit": for_admins("/admin/audit"),
+    "admin.verify": for_admins("POST /admin/audit", 302),
+    "admin.anchor": for_admins("/admin/audit/anchor.json"),
+    "admin.health": for_admins("/admin/health"),
+    "admin.check_health": for_admins("POST /admin/health", 302),
     "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
     "login.leave": Row("POST /logout", 401, 302, 302, 302, 302, 302, 302, 401),  # last, for it ends the visit
 }
