@@ -7,6 +7,7 @@ from db.database import Database
 from db.face_cache import FaceCache
 from db.settings import Settings
 from portal import (
+    admin,
     balance,
     calendars,
     courses,
@@ -16,12 +17,14 @@ from portal import (
     erasures,
     faces,
     front,
+    history,
     login,
     look_words,
     looks,
     moments,
     pictures,
     queue,
+    reports,
     review_words,
     reviews,
     roster,
@@ -30,6 +33,7 @@ from portal import (
     wording,
 )
 from portal.access import guard
+from portal.admin import Office, put_office
 from portal.backroom import Backroom
 from portal.bodies import limit_bodies
 from portal.courses import words as course_words
@@ -60,6 +64,9 @@ PARTS = (
     faces,
     pictures,
     queue,
+    reports,
+    history,
+    admin,
     record,
     data,
     erasures,
@@ -90,6 +97,7 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
         WTF_CSRF_TIME_LIMIT=None,
     )
     put_desk(app, Desk(settings, database, Backroom(settings, database), cache))
+    put_office(app, Office(settings, database))
     add_headers(app)
     show_errors(app)
     watch_sign_ins(app)
@@ -111,4 +119,6 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
 
 def close_app(app: Flask) -> None:
     """Close what the portal opened by itself, after its last request."""
+    office: Office = app.extensions["gridroll_office"]
+    office.close()
     desk_of(app).backroom.close()

@@ -64,6 +64,11 @@ def for_lists(path: str) -> Row:
     return for_staff(path, elsewhere=200)
 
 
+def for_admins(path: str, done: int = 200) -> Row:
+    nobody = 401 if path.startswith("POST ") else 302
+    return Row(path, nobody, 404, 404, 403, 403, 403, done, nobody)
+
+
 TABLE = {
     "static": Row("/static/gridroll.css", *[200] * 8),
     "login.form": Row("/login", 200, 302, 302, 302, 302, 302, 302, 200),
@@ -106,6 +111,27 @@ TABLE = {
     "queue.answer": for_staff("POST /sessions/1/reviews/1/answer", 400),
     "queue.confirm": for_staff("POST /reviews/confirm", 400, elsewhere=400),  # nothing is ticked
     "queue.roster": for_staff("/sessions/1/roster.json?q=a"),
+    "reports.page": for_lists("/reports"),
+    "reports.course": for_staff("/reports/MATH-101"),
+    "reports.turnout": for_staff("/reports/MATH-101/turnout"),
+    "reports.report_csv": for_staff("/reports/MATH-101/report.csv"),
+    "reports.report_workbook": for_staff("/reports/MATH-101/report.xlsx"),
+    "reports.turnout_file": for_staff("/reports/MATH-101/turnout.csv"),
+    "reports.moodle_grades_file": for_staff("/reports/MATH-101/moodle-grades.csv"),
+    "reports.moodle_term_file": for_staff("/reports/MATH-101/moodle-attendance.csv"),
+    "reports.canvas_grades_file": for_staff("/reports/MATH-101/canvas-grades.csv"),
+    "reports.moodle_session_file": for_staff("/sessions/1/moodle.csv"),
+    "history.page": for_office("/history"),
+    "history.of_session": for_staff("/sessions/1/history"),
+    "admin.page": for_admins("/admin"),
+    "admin.settings": for_admins("/admin/settings"),
+    "admin.costs": for_admins("/admin/costs"),
+    "admin.costs_file": for_admins("/admin/costs.csv"),
+    "admin.audit": for_admins("/admin/audit"),
+    "admin.verify": for_admins("POST /admin/audit", 302),
+    "admin.anchor": for_admins("/admin/audit/anchor.json"),
+    "admin.health": for_admins("/admin/health"),
+    "admin.check_health": for_admins("POST /admin/health", 302),
     "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
     "me.session": Row("/me/sessions/1", 302, 200, 200, 403, 403, 403, 403, 302),
     "me.dispute": Row("POST /me/sessions/1", 401, 400, 400, 403, 403, 403, 403, 401),
