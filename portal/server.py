@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 from waitress import create_server, wasyncore
 
+from portal.desk import desk_of
 from portal.errors import PortalError
 
 __all__ = ["Server", "make_server"]
@@ -35,7 +36,8 @@ class Server:
             backlog=BACKLOG,
             ident=None,
             max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
-            clear_untrusted_proxy_headers=True,
+            # Behind proxies the application reads these headers, as far as it believes them.
+            clear_untrusted_proxy_headers=not desk_of(app).settings.portal_proxies,
         )
         self._lock = threading.Lock()
         self._stopping = False

@@ -15,9 +15,9 @@ from sqlalchemy import select
 from db.commands import parse_moment
 from db.database import Database, open_database
 from db.errors import GridrollError
+from db.post import mail_server, send
 from db.proof.anchor import Anchor, anchor_now, read_anchor, write_anchor
 from db.proof.chain import FIRST, Head, head_of, walk
-from db.proof.post import mail_server, send
 from db.proof.records import check_entries, check_records, check_told
 from db.proof.reviews import check_ledgers, check_reviews
 from db.proof.trail import Noted, changes_of, wording

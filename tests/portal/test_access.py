@@ -52,10 +52,29 @@ def for_lists(path: str) -> Row:
     return for_staff(path, elsewhere=200)
 
 
+def for_everybody(path: str, done: int = 200) -> Row:
+    """Where all who are signed in see what is their own."""
+    nobody = 401 if path.startswith("POST ") else 302
+    return Row(path, nobody, done, done, done, done, done, done, nobody)
+
+
+def for_admins(path: str, done: int = 200) -> Row:
+    nobody = 401 if path.startswith("POST ") else 302
+    return Row(path, nobody, 404, 404, 403, 403, 403, done, nobody)
+
+
 TABLE = {
     "static": Row("/static/gridroll.css", *[200] * 8),
     "login.form": Row("/login", 200, 302, 302, 302, 302, 302, 302, 200),
     "login.enter": Row("POST /login", *[401] * 8),  # the form without an account
+    "login.code_form": Row("/login/code", *[302] * 8),  # the password comes first
+    "login.try_code": Row("POST /login/code", *[401] * 8),
+    "recovery.forgot_form": Row("/forgot", *[200] * 8),
+    "recovery.forgot": Row("POST /forgot", *[200] * 8),  # this portal sends no mail, which it says
+    "recovery.reset_form": Row("/reset/guessed", *[404] * 8),
+    "recovery.reset": Row("POST /reset/guessed", *[404] * 8),
+    "setup.form": Row("/setup/guessed", *[404] * 8),
+    "setup.make": Row("POST /setup/guessed", *[404] * 8),
     "front.page": Row("/", *[302] * 8),
     "sessions.listing": for_lists("/sessions"),
     "sessions.page": for_staff("/sessions/1"),
@@ -67,6 +86,25 @@ TABLE = {
     "entries.save": for_staff("POST /sessions/1/entries/S-1", 400),  # a form without anything in it
     "reviews.page": for_staff("/sessions/1/reviews/1"),
     "reviews.settle": for_staff("POST /sessions/1/reviews/1", 400),
+    "account.page": for_everybody("/account"),
+    "account.change_password": for_everybody("POST /account/password", 400),
+    "account.end_others": for_everybody("POST /account/sign-ins/end", 302),
+    "account.factor_form": for_everybody("/account/second-factor"),
+    "account.add_factor": for_everybody("POST /account/second-factor", 400),
+    "account.remove_factor": for_everybody("POST /account/second-factor/remove", 400),
+    "users.listing": for_admins("/admin/users"),
+    "users.new": for_admins("/admin/users/new"),
+    "users.add": for_admins("POST /admin/users", 400),
+    "users.page": for_admins("/admin/users/1"),
+    "users.change_role": for_admins("POST /admin/users/1/role", 400),
+    "users.change_courses": for_admins("POST /admin/users/1/courses", 400),
+    "users.change_state": for_admins("POST /admin/users/1/state", 400),
+    "users.give_link": for_admins("POST /admin/users/1/link", 302),
+    "users.remove_factor": for_admins("POST /admin/users/1/second-factor/remove", 400),
+    "tokens.listing": for_admins("/admin/tokens"),
+    "tokens.new": for_admins("/admin/tokens/new"),
+    "tokens.add": for_admins("POST /admin/tokens", 400),
+    "tokens.revoke": for_admins("POST /admin/tokens/1/revoke", 400),
     "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
     "login.leave": Row("POST /logout", 401, 302, 302, 302, 302, 302, 302, 401),  # last, for it ends the visit
 }
@@ -114,9 +152,11 @@ def agent_token(database: Database) -> str:
     return token
 
 
-def test_only_the_login_page_and_static_files_are_public(app: Flask) -> None:
+def test_only_signing_in_and_static_files_are_public(app: Flask) -> None:
     public = {endpoint for endpoint, view in app.view_functions.items() if roles_of(view) is PUBLIC}
-    assert public == {"static", "login.form", "login.enter"}
+    doors = {"form", "enter", "code_form", "try_code"}
+    keys = {"recovery.forgot_form", "recovery.forgot", "recovery.reset_form", "recovery.reset"}
+    assert public == {"static", *(f"login.{door}" for door in doors), *keys, "setup.form", "setup.make"}
 
 
 def test_every_view_says_whom_it_is_for(app: Flask) -> None:

@@ -183,7 +183,7 @@ def test_an_address_that_cannot_be_had_is_one_clear_error(app: Flask, host: str,
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serve_says_where_it_is_and_stops_cleanly(home: Path, number: signal.Signals) -> None:
+def test_serve_says_where_it_is_and_stops_cleanly(home: Path, meeting: int, number: signal.Signals) -> None:
     program = "from portal.commands import serve; serve(['--port', '0'])"
     with subprocess.Popen(
         [sys.executable, "-c", program],
