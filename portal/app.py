@@ -54,6 +54,9 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         # As long as the sign-in: a page left open over lunch can still be sent.
         WTF_CSRF_TIME_LIMIT=None,
+        # The token does it; who sends no Referer, for privacy, may use the portal as well. The cookie's prefix keeps other
+        # hosts of the same domain from planting one.
+        WTF_CSRF_SSL_STRICT=False,
         PUBLIC_URL=public_url(settings),
     )
     if settings.portal_proxies:

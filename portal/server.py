@@ -16,6 +16,7 @@ __all__ = ["Server", "make_server"]
 
 THREADS = 8
 BACKLOG = 128
+PULL_S = 5.0
 
 
 class Server:
@@ -56,9 +57,13 @@ class Server:
         with self._lock:
             if not self._stopping:
                 self._stopping = True
-                self._server.trigger.pull_trigger(self._wind_up)
+                pulled = threading.Event()
+                self._server.trigger.pull_trigger(lambda: self._wind_up(pulled))
+                pulled.set()
 
-    def _wind_up(self) -> None:
+    def _wind_up(self, pulled: threading.Event) -> None:
+        # Somebody else's pull may lead here before this one was made, which needs the trigger that is closed below.
+        pulled.wait(PULL_S)
         self._server.task_dispatcher.shutdown()
         wasyncore.close_all(self._sockets)
 

@@ -14,6 +14,7 @@ __all__ = [
     "CODES",
     "FORGOTTEN",
     "FORGOTTEN_HERE",
+    "OWN_PASSWORDS",
     "PASSWORDS",
     "PASSWORDS_HERE",
     "attempt",
@@ -26,6 +27,9 @@ QUARTER = timedelta(minutes=15)
 PASSWORDS = Limit("passwords of an account", 10, QUARTER)
 PASSWORDS_HERE = Limit("passwords from an address", 100, QUARTER)
 """Only what fails counts for long: a whole school may come through one address."""
+
+OWN_PASSWORDS = Limit("passwords of somebody signed in", 10, QUARTER)
+"""Apart from those tried from outside: who is signed in can change the password while others guess at it."""
 
 CODES = Limit("codes of an account", 5, QUARTER)
 FORGOTTEN = Limit("mails to an account", 3, timedelta(hours=1))

@@ -10,7 +10,7 @@ from db.second_factors import add_second_factor, remove_second_factor, take_step
 from db.throttle import Tries
 from portal.access import EVERYBODY, allowed
 from portal.accounts.codes import box, matching_step, new_secret, qr_picture, spaced
-from portal.accounts.limits import CODES, PASSWORDS, attempt, succeeded, wait_words
+from portal.accounts.limits import CODES, OWN_PASSWORDS, attempt, succeeded, wait_words
 from portal.accounts.passing import read_new_password
 from portal.desk import desk
 from portal.errors import PortalError
@@ -107,7 +107,7 @@ def remove_factor() -> ResponseReturnValue:
 
 def _refuse_password(user: Viewer) -> tuple[str, int] | None:
     """What is wrong with the current password that was sent, and the status that says so."""
-    tries = Tries(PASSWORDS, user.email)
+    tries = Tries(OWN_PASSWORDS, str(user.user_id))
     wait_s = attempt(tries)
     if wait_s is not None:
         return wait_words(wait_s), 429

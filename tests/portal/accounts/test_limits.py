@@ -166,3 +166,25 @@ def test_nothing_begins_where_too_many_tried(browser: Browser, database: Databas
     browser.sign_in(ADMIN)
     with database.reading() as reading:
         assert reading.scalars(select(SignIn)).all() == []
+
+
+def test_behind_a_proxy_that_ends_https_forms_need_their_token_and_no_referer(
+    settings: Settings, database: Database
+) -> None:
+    app = create_app(settings.model_copy(update={"portal_proxies": 1, "portal_https": True}), database)
+    browser, headers = app.test_client(), {"X-Forwarded-For": "198.51.100.1", "X-Forwarded-Proto": "https"}
+    page = browser.get("/login", base_url="https://localhost", headers=headers).text
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found is not None
+    form = {"email": ADMIN, "password": PASSWORD}
+    refused, answer = (
+        browser.post(
+            "/login", base_url="https://localhost", headers=headers, data=form | {"csrf_token": token}
+        )
+        for token in ("", found[1])
+    )
+    assert (refused.status_code, answer.status_code) == (400, 302)
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-gridroll=")
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+    close_app(app)

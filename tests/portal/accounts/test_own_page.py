@@ -7,7 +7,7 @@ from sqlalchemy import select
 from db.database import Database
 from db.proof.trail import changes_of
 from db.schema import SignIn
-from portal.accounts.limits import PASSWORDS
+from portal.accounts.limits import OWN_PASSWORDS
 from tests.portal.accounts.conftest import give_factor
 from tests.portal.accounts.counting import counted
 from tests.portal.cast import ADMIN, INSTRUCTOR, PASSWORD, STAFF, STUDENT_A
@@ -58,8 +58,8 @@ def test_a_password_that_cannot_be_changes_nothing(
 
 def test_who_finds_an_open_browser_cannot_guess_the_password(browser: Browser) -> None:
     browser.sign_in(ADMIN)
-    statuses = [change(browser, current="a guess")[0] for _ in range(PASSWORDS.tries + 1)]
-    assert statuses == [400] * PASSWORDS.tries + [429]
+    statuses = [change(browser, current="a guess")[0] for _ in range(OWN_PASSWORDS.tries + 1)]
+    assert statuses == [400] * OWN_PASSWORDS.tries + [429]
     assert change(browser)[0] == 429
 
 
