@@ -69,9 +69,11 @@ class CourseChoice:
     title: str | None
 
 
-def course_choices(session: Session) -> list[CourseChoice]:
-    """All courses in the order of their codes."""
+def course_choices(session: Session, ids: Collection[int] | None = None) -> list[CourseChoice]:
+    """Courses in the order of their codes. `ids`: of those; None: all."""
     query = select(Course.id, Course.code, Course.title).order_by(Course.code)
+    if ids is not None:
+        query = query.where(Course.id.in_(ids))
     return [CourseChoice(*row) for row in session.execute(query)]
 
 

@@ -20,7 +20,7 @@ from portal.commands import user
 from portal.token_commands import token
 from tests.portal.accounts.conftest import Clock, give_factor, user_of
 from tests.portal.accounts.counting import counted
-from tests.portal.cast import ADMIN, COURSE, INSTRUCTOR, STUDENT_A
+from tests.portal.cast import ADMIN, COURSE, INSTRUCTOR, OTHER_COURSE, OTHER_INSTRUCTOR, STUDENT_A
 from tests.portal.conftest import Browser
 
 pytestmark = pytest.mark.usefixtures("meeting")
@@ -151,6 +151,35 @@ def test_the_list_asks_the_ledger_no_more_often_for_more_tokens(admin: Browser, 
         for number in range(30):
             add_token(writing, f"Room {number}", hash_token(str(number)), ["sessions"], ines)
     assert counted(database, lambda: admin.get("/admin/tokens")) == few <= 12
+
+
+def test_an_instructor_makes_and_ends_their_own_and_sees_nobody_elses(
+    browser: Browser, database: Database
+) -> None:
+    with database.writing() as writing:
+        otto = find_user(writing, OTHER_INSTRUCTOR)
+        assert otto is not None
+        add_token(writing, "Otto’s agent", "o" * 64, ["sessions"], otto)
+    browser.sign_in(INSTRUCTOR)
+
+    def own(form: Form, path: str = "/account/tokens") -> int:
+        sent = {"csrf_token": browser.token("/account/tokens/new"), **form}
+        return browser.client.post(path, data=sent).status_code
+
+    page = browser.get("/account/tokens/new").text
+    assert COURSE in page
+    assert OTHER_COURSE not in page
+    # Whoever is named in the form, it is theirs.
+    assert own(GOOD | {"user": ADMIN, "course": COURSE}) == 302
+    assert own(GOOD | {"name": "Elsewhere", "course": OTHER_COURSE}) == 400
+    others, mine = rows(database)
+    assert (mine.user_id, mine.made_by) == (user_of(database, INSTRUCTOR).id, INSTRUCTOR)
+    page = browser.get("/account/tokens").text
+    assert mine.name in page
+    assert others.name not in page
+    assert own({"reason": "x"}, f"/account/tokens/{others.id}/revoke") == 404
+    assert own({"reason": "lost"}, f"/account/tokens/{mine.id}/revoke") == 302
+    assert [row.revoked_at is None for row in rows(database)] == [True, False]
 
 
 def run(command: object, *arguments: object) -> Result:
