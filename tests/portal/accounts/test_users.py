@@ -136,7 +136,7 @@ def test_the_last_admin_cannot_shut_everybody_out(admin: Browser, database: Data
     for action, form in (("role", {"role": "staff"}), ("state", {"active": "no", "reason": "holidays"})):
         status, page = send(admin, f"{path}/{action}", **form)
         assert status == 400
-        assert "is the last admin who can sign in" in page
+        assert f">{ADMIN} is the last admin who can sign in; make somebody else an admin first.<" in page
         assert (user_of(database, ADMIN).role, user_of(database, ADMIN).active) == ("admin", True)
     assert send(admin, f"{path_of(database, STAFF)}/role", role="admin")[0] == 302
     assert send(admin, f"{path}/role", role="staff")[0] == 302
