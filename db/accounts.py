@@ -13,6 +13,7 @@ from db.schema import AuditHead, LinkRow, SignIn, Student, User
 
 __all__ = [
     "ROLES",
+    "actor_of",
     "add_first_user",
     "add_user",
     "begin_sign_in",
@@ -85,6 +86,11 @@ def record_of(session: Session, email: str) -> int:
         found = "no student has" if not matches else f"{len(matches)} students share"
         raise GridrollError(f"{found} the e-mail address {email}; correct the roster and import it again")
     return matches[0]
+
+
+def actor_of(user: User) -> str:
+    """Under which name the audit chain keeps what a user does: a student's address would outlast their removal there."""
+    return user.email if user.student_id is None else f"student:{user.student_id}"
 
 
 def has_users(session: Session) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
-from db.accounts import set_password
+from db.accounts import actor_of, set_password
 from db.proof import note_record
 from db.schema import LinkRow, User
 
@@ -41,7 +41,7 @@ def use_link(session: Session, token_hash: str, password_hash: str, now: datetim
         return None
     row.used_at = now
     session.flush()
-    set_password(session, row.user, password_hash, row.user.email)
+    set_password(session, row.user, password_hash, actor_of(row.user))
     return row.user
 
 

@@ -11,6 +11,7 @@ from waitress import create_server, wasyncore
 
 from portal.desk import desk_of
 from portal.errors import PortalError
+from portal.uploads import largest_body
 
 __all__ = ["Server", "make_server"]
 
@@ -36,7 +37,7 @@ class Server:
             threads=THREADS,
             backlog=BACKLOG,
             ident=None,
-            max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
+            max_request_body_size=largest_body(app),
             # Behind proxies the application reads these headers, as far as it believes them.
             clear_untrusted_proxy_headers=not desk_of(app).settings.portal_proxies,
         )

@@ -45,7 +45,7 @@ def change_password() -> ResponseReturnValue:
         return _page("password", refusal[0]), refusal[1]
 
     def change(writing: Session) -> None:
-        set_password(writing, _row(writing, user), password_hash, user.email, keep=hash_of(user.token))
+        set_password(writing, _row(writing, user), password_hash, user.actor, keep=hash_of(user.token))
 
     desk().database.transact(change)
     flash("Your password is changed. Everybody else who was signed in with the old one no longer is.")
@@ -87,7 +87,7 @@ def add_factor() -> ResponseReturnValue:
         return _factor_page(secret, WRONG_CODE), 400
     sealed = box().seal(secret)
     desk().database.transact(
-        lambda writing: add_second_factor(writing, _row(writing, user), sealed, step, user.email)
+        lambda writing: add_second_factor(writing, _row(writing, user), sealed, step, user.actor)
     )
     flash("From now on, signing in asks for a code of your phone.")
     return redirect(url_for(".page"))
@@ -100,7 +100,7 @@ def remove_factor() -> ResponseReturnValue:
     refusal = _refuse_password(user) or _refuse_code(user)
     if refusal is not None:
         return _page("factor", refusal[0]), refusal[1]
-    desk().database.transact(lambda writing: remove_second_factor(writing, _row(writing, user), user.email))
+    desk().database.transact(lambda writing: remove_second_factor(writing, _row(writing, user), user.actor))
     flash("From now on, signing in asks for your password only.")
     return redirect(url_for(".page"))
 

@@ -12,12 +12,13 @@ from db.errors import GridrollError, StoreError
 from db.roles import keep_an_admin, set_courses, set_role
 from db.schema import User
 from db.second_factors import remove_second_factor
-from db.user_lists import course_choices, list_users, user_sheet
+from db.user_lists import PAGE, course_choices, list_users, user_sheet
 from portal.access import allowed
 from portal.accounts.links import FOR_INVITED, FOR_RESET, make_link
 from portal.accounts.role_words import ROLE_WORDS
 from portal.desk import desk
 from portal.errors import PortalError
+from portal.paging import Pager, page_number
 from portal.passwords import unknown_password
 from portal.sign_in import Viewer, viewer
 
@@ -45,12 +46,17 @@ class NewUser:
 def listing() -> ResponseReturnValue:
     asked = request.args
     search, role, state = asked.get("q", "")[:100], asked.get("role", ""), asked.get("state", "")
-    number = asked.get("page", 1, type=int)
     role, state = role if role in ROLES else "", state if state in STATES else ""
     with desk().database.reading() as reading:
-        found = list_users(reading, desk().now(), search, role, STATES.get(state), min(number, 10**6))
+        found = list_users(reading, desk().now(), search, role, STATES.get(state), page_number())
     return render_template(
-        "accounts/users.html", found=found, search=search, role=role, state=state, roles=ROLE_WORDS
+        "accounts/users.html",
+        found=found,
+        pager=Pager.of(found.number, PAGE, found.found),
+        search=search,
+        role=role,
+        state=state,
+        roles=ROLE_WORDS,
     )
 
 

@@ -62,7 +62,9 @@ def test_from_the_first_admin_to_somebody_with_a_second_factor(chromium: Browser
         phone.get_by_label("Password").fill(PASSWORD)
         phone.get_by_role("button", name="Sign in").click()
         expect(phone.get_by_role("button", name="Sign out")).to_be_visible()
-        phone.goto("/account/second-factor")
+        phone.get_by_role("button", name="Menu").click()
+        phone.get_by_role("link", name="My account").click()
+        phone.get_by_role("link", name="Switch it on").click()
         assert (
             phone.locator(".qr").evaluate("picture => picture.decode().then(() => picture.naturalWidth)")
             > 150

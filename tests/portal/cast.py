@@ -72,7 +72,9 @@ def record(writing: Session, row: SessionRow, script: Iterable[Seen]) -> None:
                 headcount=len(seen.heads),
                 searches=len(asked),
                 paid=0,
-                sightings=tuple(NewSighting(track, (0, 0, 50, 50)) for track in seen.heads),
+                sightings=tuple(
+                    NewSighting(track, box_xyxy(place)) for place, track in enumerate(seen.heads)
+                ),
                 namings=tuple(
                     naming(track, who, seen.similarity_pct.get(track, 97.0)) for track, who in asked.items()
                 ),
@@ -80,6 +82,12 @@ def record(writing: Session, row: SessionRow, script: Iterable[Seen]) -> None:
         )
     record_looks(writing, looks)
     refold(writing, row)
+
+
+def box_xyxy(place: int) -> tuple[int, int, int, int]:
+    """Where a head is in a grid of five columns, in pixels."""
+    left, top = 110 + 256 * (place % 5), 30 + 144 * (place // 5)
+    return left, top, left + 64, top + 80
 
 
 def naming(track: str, who: int | None, similarity_pct: float) -> NewNaming:

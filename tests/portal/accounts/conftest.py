@@ -14,6 +14,7 @@ from db.second_factors import add_second_factor
 from portal.accounts.codes import box
 from portal.desk import desk_of, put_desk
 from tests.portal.conftest import Browser
+from tests.portal.statements import counting
 
 
 @dataclass
@@ -47,6 +48,13 @@ def user_of(database: Database, email: str) -> User:
         user = find_user(reading, email)
     assert user is not None
     return user
+
+
+def asked_of(database: Database, browser: Browser, path: str) -> int:
+    """How many statements are behind a page, which must be shown."""
+    with counting(database) as said:
+        assert browser.get(path).status_code == 200
+    return len(said)
 
 
 def give_factor(app: Flask, database: Database, email: str) -> pyotp.TOTP:

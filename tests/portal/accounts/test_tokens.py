@@ -18,10 +18,10 @@ from db.tokens import add_token, find_token
 from portal.bearer import bearer, hash_token
 from portal.commands import user
 from portal.token_commands import token
-from tests.portal.accounts.conftest import Clock, give_factor, user_of
-from tests.portal.accounts.counting import counted
+from tests.portal.accounts.conftest import Clock, asked_of, give_factor, user_of
 from tests.portal.cast import ADMIN, COURSE, INSTRUCTOR, OTHER_COURSE, OTHER_INSTRUCTOR, STUDENT_A
 from tests.portal.conftest import Browser
+from tests.portal.statements import MOST
 
 pytestmark = pytest.mark.usefixtures("meeting")
 
@@ -144,13 +144,13 @@ def test_who_became_a_student_has_no_program_that_acts_for_them(app: Flask, data
 
 
 def test_the_list_asks_the_ledger_no_more_often_for_more_tokens(admin: Browser, database: Database) -> None:
-    few = counted(database, lambda: admin.get("/admin/tokens"))
+    few = asked_of(database, admin, "/admin/tokens")
     with database.writing() as writing:
         ines = find_user(writing, INSTRUCTOR)
         assert ines is not None
         for number in range(30):
             add_token(writing, f"Room {number}", hash_token(str(number)), ["sessions"], ines)
-    assert counted(database, lambda: admin.get("/admin/tokens")) == few <= 12
+    assert asked_of(database, admin, "/admin/tokens") == few <= MOST
 
 
 def test_an_instructor_makes_and_ends_their_own_and_sees_nobody_elses(
