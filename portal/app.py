@@ -20,6 +20,7 @@ from portal import (
     wording,
 )
 from portal.access import guard
+from portal.api import register_api
 from portal.backroom import Backroom
 from portal.desk import Desk, desk_of, put_desk
 from portal.error_pages import show_errors
@@ -59,9 +60,10 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     watch_sign_ins(app)
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     for part in (front, login, sessions, entries, reviews, me):
         app.register_blueprint(part.pages)
+    register_api(app, csrf.exempt)
     for words in (moments, wording, entry_words, review_words, balance):
         app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -52,6 +52,11 @@ def for_lists(path: str) -> Row:
     return for_staff(path, elsewhere=200)
 
 
+def for_programs(path: str, agent: int = 403) -> Row:
+    """Nobody's cookie opens it. `agent`: what a token for observations gets."""
+    return Row(path, 401, 401, 401, 401, 401, 401, 401, agent)
+
+
 TABLE = {
     "static": Row("/static/gridroll.css", *[200] * 8),
     "login.form": Row("/login", 200, 302, 302, 302, 302, 302, 302, 200),
@@ -67,6 +72,27 @@ TABLE = {
     "entries.save": for_staff("POST /sessions/1/entries/S-1", 400),  # a form without anything in it
     "reviews.page": for_staff("/sessions/1/reviews/1"),
     "reviews.settle": for_staff("POST /sessions/1/reviews/1", 400),
+    "api_sessions.listing": for_programs("/api/v1/sessions"),
+    "api_sessions.plan": for_programs("POST /api/v1/sessions"),
+    "api_sessions.one": for_programs("/api/v1/sessions/1"),
+    "api_attendance.listing": for_programs("/api/v1/sessions/1/attendance"),
+    "api_attendance.one": for_programs("/api/v1/sessions/1/attendance/S-1"),
+    "api_attendance.write": for_programs("PUT /api/v1/sessions/1/attendance/S-1"),
+    "api_reviews.listing": for_programs("/api/v1/reviews"),
+    "api_reviews.one": for_programs("/api/v1/sessions/1/reviews/1"),
+    "api_reviews.settle": for_programs("POST /api/v1/sessions/1/reviews/1/settlement"),
+    "api_people.students": for_programs("/api/v1/students"),
+    "api_people.student": for_programs("/api/v1/students/S-1"),
+    "api_people.courses": for_programs("/api/v1/courses"),
+    "api_people.course": for_programs(f"/api/v1/courses/{COURSE}"),
+    "api_people.add_course": for_programs("POST /api/v1/courses"),
+    "api_people.add_student": for_programs(f"POST /api/v1/courses/{COURSE}/students"),
+    "api_reports.session": for_programs("/api/v1/sessions/1/report"),
+    "api_reports.term": for_programs(f"/api/v1/courses/{COURSE}/term"),
+    "api_observations.span": for_programs("/api/v1/sessions/1/observations", 200),
+    "api_observations.take": for_programs("POST /api/v1/sessions/1/observations", 415),  # no body at all
+    "api.openapi": for_lists("/api/v1/openapi.json"),
+    "api.docs": for_lists("/api/v1/docs"),
     "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
     "login.leave": Row("POST /logout", 401, 302, 302, 302, 302, 302, 302, 401),  # last, for it ends the visit
 }
