@@ -195,6 +195,10 @@ class Settings(BaseSettings):
         default=False,
         description="True when the portal is reached through HTTPS: cookies are then sent over nothing else.",
     )
+    webhook_private: bool = Field(
+        default=False,
+        description="True: webhooks may also be at private and loopback addresses, for programs of one's own network.",
+    )
     smtp_url: str = Field(
         default="",
         description="Mail server: `smtp://user:password@host:587` (encrypted by STARTTLS) or `smtps://…`.",

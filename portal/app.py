@@ -17,6 +17,7 @@ from portal import (
     review_words,
     reviews,
     sessions,
+    webhooks,
     wording,
 )
 from portal.access import guard
@@ -61,7 +62,7 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
     csrf = CSRFProtect(app)
-    for part in (front, login, sessions, entries, reviews, me):
+    for part in (front, login, sessions, entries, reviews, me, webhooks):
         app.register_blueprint(part.pages)
     register_api(app, csrf.exempt)
     for words in (moments, wording, entry_words, review_words, balance):

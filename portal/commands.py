@@ -129,6 +129,7 @@ def serve(host: str | None, port: int | None) -> None:
     from portal.app import close_app, create_app
     from portal.keeper import LedgerKeeper
     from portal.server import make_server
+    from portal.webhooks import Courier
 
     settings = load_settings()
     with _database() as database, _cache(settings) as cache, LedgerKeeper(database):
@@ -143,7 +144,7 @@ def serve(host: str | None, port: int | None) -> None:
         click.echo(f"The portal is at {server.url} (stop it with Ctrl-C)")
         sys.stdout.flush()
         try:
-            with sweeping(settings, database):
+            with sweeping(settings, database), Courier(settings, database):
                 server.serve()
         finally:
             close_app(app)

@@ -57,6 +57,11 @@ def for_programs(path: str, agent: int = 403) -> Row:
     return Row(path, 401, 401, 401, 401, 401, 401, 401, agent)
 
 
+def for_admins(path: str, done: int = 200) -> Row:
+    nobody = 401 if path.startswith("POST ") else 302
+    return Row(path, nobody, 404, 404, 403, 403, 403, done, nobody)
+
+
 TABLE = {
     "static": Row("/static/gridroll.css", *[200] * 8),
     "login.form": Row("/login", 200, 302, 302, 302, 302, 302, 302, 200),
@@ -93,6 +98,11 @@ TABLE = {
     "api_observations.take": for_programs("POST /api/v1/sessions/1/observations", 415),  # no body at all
     "api.openapi": for_lists("/api/v1/openapi.json"),
     "api.docs": for_lists("/api/v1/docs"),
+    "webhooks.listing": for_admins("/admin/webhooks"),
+    "webhooks.add": for_admins("POST /admin/webhooks", 400),
+    "webhooks.test": for_admins("POST /admin/webhooks/1/test", 404),
+    "webhooks.end": for_admins("POST /admin/webhooks/1/end", 404),
+    "webhooks.again": for_admins("POST /admin/webhooks/messages/1/again", 404),
     "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
     "login.leave": Row("POST /logout", 401, 302, 302, 302, 302, 302, 302, 401),  # last, for it ends the visit
 }
