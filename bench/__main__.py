@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import accuracy, embedding, ledger, look, matching, plans, speed
+from bench import accuracy, embedding, ledger, look, matching, plans, portal, speed
 
 BENCHMARKS: dict[str, Callable[[Sequence[str] | None], None]] = {
     "accuracy": accuracy.main,
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Callable[[Sequence[str] | None], None]] = {
     "look": look.main,
     "ledger": ledger.main,
     "queries": plans.main,
+    "portal": portal.main,
 }
 
 

@@ -109,9 +109,11 @@ def sign_in(email: str, password: str) -> bool:
         held = find_user(writing, email)
         if check.new_hash is not None and held is not None:
             renew_hash(writing, held, check.new_hash)
+    # Read before the cookie changes: where the ledger is away now, the form must still be good for another try.
+    user = _load(token)
     # What was in the cookie before belongs to whoever held it then.
     session.clear()
-    flask_login.login_user(_load(token))
+    flask_login.login_user(user)
     g.pop("viewer", None)
     return True
 

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from db.accounts import find_user
 from db.database import Database
+from db.errors import StoreError
 from db.schema import SignIn
 from portal import passwords, sign_in
 from portal.paths import safe_path
@@ -88,6 +89,21 @@ def test_a_cookie_copied_before_signing_out_is_worth_nothing_afterwards(app: Fla
     assert thief.get("/sessions").status_code == 401
     thief.set_cookie("gridroll", cookie.value)
     assert thief.post("/logout", data=form).status_code == 401
+
+
+def test_a_ledger_that_is_away_while_somebody_signs_in_leaves_their_form_good(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = {"csrf_token": browser.token(), "email": ADMIN, "password": PASSWORD}
+
+    def away(*given: object) -> SignIn:
+        raise StoreError("the database is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sign_in, "find_sign_in", away)
+        assert browser.client.post("/login", data=form).status_code == 503
+    assert browser.client.post("/login", data=form).location == "/"
+    assert browser.get("/sessions").status_code == 200
 
 
 def test_signing_out_by_a_link_is_impossible(browser: Browser) -> None:

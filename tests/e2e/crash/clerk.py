@@ -60,7 +60,7 @@ class Clerk:
 
     def page(self, path: str) -> str:
         status, text, where = self._ask("GET", path)
-        if status == 302 and "/login" in where:
+        if status == 401 or (status == 302 and "/login" in where):
             self._sign_in()
             status, text, where = self._ask("GET", path)
         assert status == 200, (path, status, text)

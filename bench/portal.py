@@ -1,0 +1,276 @@
+"""The portal at a school's size: how long its pages take while 20 people click through it.
+
+2,000 students, 200 courses and 1,000,000 sightings on a MariaDB of its own; `gridroll serve` as it is, on the same two
+cores as that server and the visitors. Each visitor waits 1 to 3 seconds after a page has come, and asks for another. The
+peer is an answer of the same server with nothing in it, asked for in the same run.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from random import Random
+from statistics import median, quantiles
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.intake import hand_in
+from bench.mariadb import mariadb
+from bench.school import FACES, LOOKS, School, make_school
+from db.accounts import add_user, find_user
+from db.database import Database, make_database
+from db.instructors import add_instructor
+from db.ledger import catch_up
+from db.people import find_course
+from db.schema import Student
+from db.settings import Settings
+from portal.app import close_app, create_app
+from portal.passwords import hash_password
+
+__all__ = ["LIMITS_MS", "PAGES", "Page", "main"]
+
+DOCS = Path(__file__).parents[1] / "docs"
+USERS = 20
+PAUSE_S = (1.0, 3.0)
+SIGHTINGS, QUICK_SIGHTINGS = 1_000_000, 100_000
+RUN_S, QUICK_RUN_S = 120.0, 20.0
+WARM_S = 8.0
+LIMITS_MS = {"admin": 150.0, "instructor": 150.0, "student": 60.0, "nobody": 150.0}
+PEER = "an answer with nothing in it"
+PASSWORD = "a password of the benchmark's"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a visitor of a role asks for. `path` may name {session}, {large}, {course}, {student} and {entry}."""
+
+    name: str
+    role: str
+    path: str
+
+    @property
+    def limit_ms(self) -> float:
+        return LIMITS_MS[self.role]
+
+
+PAGES = (
+    Page(PEER, "nobody", "/static/menu.js"),
+    Page("sign-in", "nobody", "/login"),
+    Page("sessions", "admin", "/sessions"),
+    Page("session, class of 30", "admin", "/sessions/{session}"),
+    Page("session, class of 300", "admin", "/sessions/{large}"),
+    Page("entry", "admin", "/sessions/{session}/entries/{entry}"),
+    Page("sessions of an instructor", "instructor", "/sessions"),
+    Page("session of an instructor", "instructor", "/sessions/{large}"),
+    Page("student's record", "student", "/me"),
+)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Milliseconds of each page, and what went wrong."""
+
+    spent_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    wrong: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, name: str, spent_ms: float) -> None:
+        with self.lock:
+            self.spent_ms[name].append(spent_ms)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print how long each page took; `--write` also writes docs/pages.md."""
+    parser = argparse.ArgumentParser(prog="python -m bench portal", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="100,000 sightings, 20 seconds")
+    parser.add_argument("--write", action="store_true", help="write docs/pages.md")
+    parser.add_argument("--users", type=int, default=USERS)
+    arguments = parser.parse_args(argv)
+    sightings = QUICK_SIGHTINGS if arguments.quick else SIGHTINGS
+    run_s = QUICK_RUN_S if arguments.quick else RUN_S
+    with mariadb() as server, TemporaryDirectory(prefix="gr-bench-", dir="/tmp") as folder:
+        settings = Settings(home=Path(folder), database_url=server.url)
+        database = make_database(server.url)
+        try:
+            words, emails = _filled(database, sightings)
+            cookies = _cookies(settings, database, emails)
+        finally:
+            database.close()
+        with _serving(settings) as port:
+            tally = _visited(port, words, cookies, arguments.users, run_s)
+    table = _table(tally, arguments.users, sightings)
+    Console().print(table)
+    for line in tally.wrong[:10]:
+        Console().print(line, style="red")
+    if arguments.write:
+        (DOCS / "pages.md").write_text(_page(tally, arguments.users, sightings), encoding="utf-8")
+
+
+def _filled(database: Database, sightings: int) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """What paths name, and the address of somebody of each role."""
+    school = make_school(database, sightings // FACES // LOOKS)
+    hand_in(database, school.meetings)
+    catch_up(database)
+    emails = {"admin": "admin@school.example", "instructor": "ines@school.example"}
+    with database.writing() as session:
+        for role, email in emails.items():
+            add_user(session, email, role, hash_password(PASSWORD))
+        teacher = find_user(session, emails["instructor"])
+        assert teacher is not None
+        add_instructor(session, find_course(session, school.large), teacher)
+        student = session.get_one(Student, school.student_id)
+        account = find_user(session, "s0@school.example")
+        assert account is not None
+        assert account.student_id == school.student_id
+        account.password_hash = hash_password(PASSWORD)
+        words = _words(school) | {"student": student.student_no}
+        small = next(one for one in school.meetings if str(one.session_id) == words["session"])
+        words["entry"] = session.get_one(Student, small.roster[0]).student_no
+    return words, emails | {"student": "s0@school.example"}
+
+
+def _words(school: School) -> dict[str, str]:
+    most = max(len(one.roster) for one in school.meetings)
+    large = next(one for one in reversed(school.meetings) if len(one.roster) == most)
+    small = next(one for one in reversed(school.meetings) if len(one.roster) < most)
+    return {"session": str(small.session_id), "large": str(large.session_id), "course": school.large}
+
+
+def _cookies(settings: Settings, database: Database, emails: Mapping[str, str]) -> dict[str, str]:
+    """By role: a cookie of somebody who signed in, by the form."""
+    app = create_app(settings, database)
+    cookies = {"nobody": ""}
+    for role, email in emails.items():
+        client = app.test_client()
+        found = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/login").text)
+        assert found is not None
+        form = {"csrf_token": found[1], "email": email, "password": PASSWORD}
+        assert client.post("/login", data=form).status_code == 302, role
+        cookie = client.get_cookie(app.config["SESSION_COOKIE_NAME"])
+        assert cookie is not None
+        cookies[role] = f"{cookie.key}={cookie.value}"
+    close_app(app)
+    return cookies
+
+
+@contextmanager
+def _serving(settings: Settings) -> Iterator[int]:
+    """The port at which `gridroll serve` answers."""
+    environment = os.environ | {
+        "GRIDROLL_HOME": str(settings.home),
+        "GRIDROLL_DATABASE_URL": settings.database_url,
+    }
+    command = [sys.executable, "-c", "from gridroll import main; main()", "serve", "--port", "0"]
+    program = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert program.stdout is not None
+        for line in program.stdout:
+            if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+                yield int(found[1])
+                break
+        else:
+            raise SystemExit("the portal does not start")
+    finally:
+        program.terminate()
+        program.wait(timeout=60)
+
+
+def _visited(
+    port: int, words: Mapping[str, str], cookies: Mapping[str, str], users: int, run_s: float
+) -> Tally:
+    """Let so many visitors click for a while. What the first seconds took, when nothing is warm, does not count."""
+    tally = Tally()
+    begun = time.monotonic()
+    ends_at = begun + WARM_S + run_s
+
+    def visit(number: int) -> None:
+        rng = Random(number)
+        # Each goes through all pages in an order of their own, so that each page is asked for as often as any other.
+        pages: list[Page] = []
+        while time.monotonic() < ends_at:
+            if not pages:
+                pages = rng.sample(PAGES, len(PAGES))
+            page = pages.pop()
+            spent_ms, status = _asked(port, page.path.format(**words), cookies[page.role])
+            if status != 200:
+                tally.wrong.append(f"{page.name}: {page.path.format(**words)} answered {status}")
+            if time.monotonic() > begun + WARM_S:
+                tally.add(page.name, spent_ms)
+            time.sleep(rng.uniform(*PAUSE_S))
+
+    _side_by_side([lambda number=number: visit(number) for number in range(users)])  # type: ignore[misc]
+    return tally
+
+
+def _asked(port: int, path: str, cookie: str) -> tuple[float, int]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    begun = time.perf_counter()
+    try:
+        connection.request("GET", path, headers={"Cookie": cookie} if cookie else {})
+        answer = connection.getresponse()
+        answer.read()
+        return (time.perf_counter() - begun) * 1000, answer.status
+    finally:
+        connection.close()
+
+
+def _side_by_side(works: Sequence[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _rows(tally: Tally) -> Iterator[tuple[str, ...]]:
+    peer = median(tally.spent_ms[PEER])
+    for page in PAGES:
+        spent = tally.spent_ms[page.name]
+        p95 = quantiles(spent, n=20)[-1] if len(spent) > 1 else spent[0]
+        middle = median(spent)
+        kept = "the peer" if page.name == PEER else "yes" if p95 < page.limit_ms else "NO"
+        yield (
+            *(page.name, page.role, str(len(spent)), f"{middle:.0f} ms", f"{p95:.0f} ms"),
+            *(f"{page.limit_ms:.0f} ms", kept, f"{middle / peer:.1f}"),
+        )
+
+
+HEADINGS = ("page", "seen by", "asked for", "median", "95 of 100 within", "limit", "kept", "times the peer")
+
+
+def _table(tally: Tally, users: int, sightings: int) -> Table:
+    table = Table(*HEADINGS, title=f"{users} visitors, {sightings:,} sightings", box=None)
+    for row in _rows(tally):
+        table.add_row(*row)
+    return table
+
+
+def _page(tally: Tally, users: int, sightings: int) -> str:
+    rows = "\n".join(f"| {' | '.join(row)} |" for row in _rows(tally))
+    return f"""# How quick the pages are
+
+Written by `make bench ARGS="portal --write"`: `gridroll serve` (waitress, one process of eight threads) and a durable
+MariaDB on the two cores of one machine, 2,000 students, 200 courses and {sightings:,} sightings. {users} visitors ask for
+each page equally often, 1 to 3 seconds after the one before has come, and share those cores with the servers.
+
+| {" | ".join(HEADINGS)} |
+|{"---|" * len(HEADINGS)}
+{rows}
+
+The peer is a small file from the same server in the same run: what a request costs before Gridroll does anything.
+"""
+
+
+if __name__ == "__main__":
+    main()
