@@ -74,9 +74,14 @@ def send(agent: Program, seen: Observation) -> Any:
 def test_a_look_is_recognised_and_stored_like_one_of_this_machine(
     agent: Program, database: Database, cache: FaceCache, settings: Settings
 ) -> None:
-    for number in range(1, 5):
-        faces = [shown("a", ANN, number), shown("b", BEN, number), shown("c", CID, number)]
-        receipt = send(agent, look(number, number, *faces))
+    receipts = [
+        send(
+            agent,
+            look(number, number, *(shown(*who, number) for who in (("a", ANN), ("b", BEN), ("c", CID)))),
+        )
+        for number in range(1, 5)
+    ]
+    receipt = receipts[-1]
     assert receipt["names"] == {"a": ANN.name, "b": BEN.name}
     assert (receipt["identified"], receipt["unknown"], receipt["wanted"]) == (2, 1, [])
     assert read_receipt(receipt).unknown == 1

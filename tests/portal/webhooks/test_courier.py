@@ -149,8 +149,9 @@ def test_a_message_that_fails_is_sent_again_later_and_later_and_then_given_up(
     for _ in range(len(RETRY_AFTER) + 1):
         make_due(database)
         rounds(database, settings)
-        (message,) = messages(database)
-        pauses.append(message.next_at - datetime.now(UTC))
+        (sent,) = messages(database)
+        pauses.append(sent.next_at - datetime.now(UTC))
+    (message,) = messages(database)
     assert len(listener.got) == len(RETRY_AFTER) + 1
     assert len({told["id"] for told in listener.told}) == 1
     assert (message.state, message.status_code) == ("given_up", 500)
