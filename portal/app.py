@@ -21,7 +21,7 @@ from portal import (
     wording,
 )
 from portal.access import guard
-from portal.api import register_api
+from portal.api import MAX_LOOK_BYTES, register_api
 from portal.backroom import Backroom
 from portal.desk import Desk, desk_of, put_desk
 from portal.error_pages import show_errors
@@ -52,6 +52,8 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.portal_https,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        # What the server takes before the portal, which knows the limit of each address, says what is wrong.
+        LARGEST_BODY=2 * MAX_LOOK_BYTES,
         # As long as the sign-in: a page left open over lunch can still be sent.
         WTF_CSRF_TIME_LIMIT=None,
     )

@@ -34,7 +34,7 @@ class Server:
             threads=THREADS,
             backlog=BACKLOG,
             ident=None,
-            max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
+            max_request_body_size=app.config["LARGEST_BODY"],
             clear_untrusted_proxy_headers=True,
         )
         self._lock = threading.Lock()

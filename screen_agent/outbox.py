@@ -59,6 +59,8 @@ class Outbox:
             self._file.execute(TABLE)
             self._file.execute(SESSIONS)
         except (OSError, sqlite3.Error) as error:
+            if hasattr(self, "_file"):
+                self._file.close()
             raise self._unusable(error) from error
 
     def put(self, uid: str, body: Mapping[str, Any]) -> None:

@@ -5,5 +5,6 @@ Each module is one part of it: the shapes of what is sent and answered, and the 
 """
 
 from portal.api.document import register_api
+from portal.api.observations import MAX_LOOK_BYTES
 
-__all__ = ["register_api"]
+__all__ = ["MAX_LOOK_BYTES", "register_api"]
