@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, Row, and_, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
+from db.disputes import texts_of
+from db.doubts import DISPUTE
 from db.judgements import reviews_of
 from db.names import name_order
 from db.reviews import review_mark
@@ -33,6 +35,7 @@ __all__ = [
     "SessionReport",
     "StudentLine",
     "list_sessions",
+    "own_entries",
     "session_line",
     "session_lines",
     "session_report",
@@ -95,7 +98,7 @@ class ReviewLine:
     """A review. `rival_name`: the second student of a small margin; `guest`: the name staff gave, empty for none.
 
     `settled_name`: who it is, as staff said; `settled_by` and `settled_at`: None while it is open. `mark`: see
-    `db.reviews.review_mark`.
+    `db.reviews.review_mark`; `text`: what a student says in a dispute.
     """
 
     kind: str
@@ -112,6 +115,7 @@ class ReviewLine:
     reason: str = ""
     rival_no: str | None = None
     mark: str = ""
+    text: str = ""
 
     @property
     def is_settled(self) -> bool:
@@ -173,6 +177,8 @@ def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
         .order_by(JudgementRow.id)
     )
     guests = {(kind, subject): name for kind, subject, name in judged}
+    found = reviews_of(session, session_id)
+    texts = texts_of(session, session_id) if any(one.kind == DISPUTE for one in found) else {}
     return tuple(
         ReviewLine(
             review.kind,
@@ -189,8 +195,9 @@ def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
             review.reason or "",
             review.rival.student_no if review.rival else None,
             review_mark(review),
+            texts.get(review.subject, ""),
         )
-        for review in reviews_of(session, session_id)
+        for review in found
     )
 
 
@@ -234,6 +241,17 @@ def student_record(session: Session, student_id: int) -> list[tuple[SessionLine,
     return [
         (line, _student_line(student, entries[line.id, student_id])) for line in _lines(session, meetings)
     ]
+
+
+def own_entries(
+    session: Session, student_id: int, session_ids: Collection[int], student_no: str, name: str
+) -> dict[int, StudentLine]:
+    """A student's entries of these sessions, by session."""
+    condition = and_(AttendanceRow.student_id == student_id, AttendanceRow.session_id.in_(session_ids))
+    return {
+        session_id: _line_of(student_no, name, entry, intervals)
+        for (session_id, _), (entry, intervals) in _entries(session, condition).items()
+    }
 
 
 def _students(session: Session, row: SessionRow) -> tuple[StudentLine, ...]:
@@ -280,7 +298,12 @@ def _student_line(
         return StudentLine(
             *(number, name, "unverified", None, None, None, None, 0.0, None, "system", ()), enrolled=enrolled
         )
-    entry, intervals = found
+    return _line_of(number, name, *found, enrolled)
+
+
+def _line_of(
+    number: str, name: str, entry: Any, intervals: tuple[Interval, ...], enrolled: bool = True
+) -> StudentLine:
     fields = {column: getattr(entry, column) for column in ENTRY}
     return StudentLine(student_no=number, name=name, intervals=intervals, enrolled=enrolled, **fields)
 

@@ -10,13 +10,16 @@ from portal import (
     balance,
     entries,
     entry_words,
+    erasures,
+    faces,
     front,
     login,
-    me,
     moments,
+    pictures,
     review_words,
     reviews,
     sessions,
+    students,
     webhooks,
     wording,
 )
@@ -27,13 +30,31 @@ from portal.desk import Desk, desk_of, put_desk
 from portal.error_pages import show_errors
 from portal.headers import add_headers
 from portal.navigation import places
+from portal.own import data, record
 from portal.secret import load_secret_key
 from portal.sign_in import watch_sign_ins
+from portal.uploads import allow_uploads
 
 __all__ = ["close_app", "create_app"]
 
+PARTS = (
+    front,
+    login,
+    sessions,
+    entries,
+    reviews,
+    students,
+    faces,
+    pictures,
+    record,
+    data,
+    erasures,
+    webhooks,
+)
+"""Each with its pages."""
+
 MAX_BODY_BYTES = 256 * 1024
-"""Nothing but small forms is sent to the portal."""
+"""Nothing but small forms is sent to the portal, but for pictures; see portal/uploads.py."""
 
 
 def create_app(settings: Settings, database: Database, cache: FaceCache | None = None) -> Flask:
@@ -63,8 +84,9 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     watch_sign_ins(app)
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
+    allow_uploads(app)
     csrf = CSRFProtect(app)
-    for part in (front, login, sessions, entries, reviews, me, webhooks):
+    for part in PARTS:
         app.register_blueprint(part.pages)
     register_api(app, csrf.exempt)
     for words in (moments, wording, entry_words, review_words, balance):

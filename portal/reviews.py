@@ -74,6 +74,10 @@ def _settle(review: ReviewLine, answer: str, draft: Draft) -> None:
     judging = Judging(desk().database, desk().cache, desk().settings)
     settlement = Settlement(user.email, draft.reason, request.form.get("mark", ""))
     match answer.partition(":"):
+        case ("accept" | "decline", "", "") if draft.reason:
+            judging.answer(review.id, answer == "accept", settlement)
+        case ("accept" | "decline", "", ""):
+            raise PortalError("write an answer, the student reads it; then send it again")
         case ("explained", "", ""):
             judging.confirm(review.id, None, settlement)
         case ("is", ":", number) if number:

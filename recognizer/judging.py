@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from db.database import Database
-from db.doubts import CUES, HEADCOUNT, IDENTITY, TWO_TILES
+from db.doubts import CUES, DISPUTE, HEADCOUNT, IDENTITY, TWO_TILES
 from db.errors import StoreError
 from db.face_cache import FaceCache
 from db.judgements import NewJudgement, find_review, record_judgement, settle_review
@@ -18,7 +18,7 @@ from db.reviews import refuse_changed
 from db.schema import ReviewRow
 from db.sessions import find_session, lock_session
 from db.settings import Settings
-from db.tracks import DISMISSED, EXPLAINED, GUEST, IS_STUDENT, NOT_STUDENT
+from db.tracks import ACCEPTED, DISMISSED, EXPLAINED, GUEST, IS_STUDENT, NOT_ACCEPTED, NOT_STUDENT
 from recognizer.errors import RecognizerError
 from recognizer.memory import IdentityMemory, Remembered
 
@@ -54,7 +54,7 @@ class Judging:
     def confirm(self, review_id: int, student_no: str | None, settlement: Settlement) -> int:
         """It is the student: the suspected one, or `student_no`. In two tiles: both are. Of a headcount: it is explained."""
         with self._database.reading() as session:
-            review = find_review(session, review_id)
+            review = _no_dispute(find_review(session, review_id))
             if review.kind == HEADCOUNT and student_no is not None:
                 raise RecognizerError(f"review {review_id} is about a headcount; leave --student away")
             student_id = None if review.kind == HEADCOUNT else self._student(session, review, student_no)
@@ -75,7 +75,7 @@ class Judging:
     def dismiss(self, review_id: int, settlement: Settlement) -> int:
         """The doubt is not worth settling: what the machine said stands, and nobody is spared for it any more."""
         with self._database.reading() as session:
-            review = find_review(session, review_id)
+            review = _no_dispute(find_review(session, review_id))
         return self._judge(review, DISMISSED, review.student_id, settlement, "dismissed")
 
     def guest(self, review_id: int, name: str, settlement: Settlement) -> int:
@@ -86,6 +86,20 @@ class Judging:
         with self._database.reading() as session:
             review = _about_a_face(find_review(session, review_id))
         return self._judge(review, GUEST, None, settlement, "guest", name)
+
+    def answer(self, review_id: int, accepted: bool, settlement: Settlement) -> int:
+        """A student's dispute is right, or the entry stands. The reason is the answer that the student reads.
+
+        What being right means for the entry is for staff to edit.
+        """
+        with self._database.reading() as session:
+            review = find_review(session, review_id)
+        if review.kind != DISPUTE:
+            raise RecognizerError(f"review {review_id} is no dispute; confirm, reject or dismiss it")
+        if not settlement.reason.strip():
+            raise RecognizerError("an answer needs words, the student reads them; say why")
+        verdict = ACCEPTED if accepted else NOT_ACCEPTED
+        return self._judge(review, verdict, review.student_id, settlement, verdict)
 
     def _student(self, session: Session, review: ReviewRow, student_no: str | None) -> int | None:
         if student_no is None:
@@ -112,7 +126,9 @@ class Judging:
         if review.kind == TWO_TILES and verdict in {IS_STUDENT, DISMISSED} and review.beside is not None:
             subjects.append(review.beside)
         # A dismissal concerns the memory only where it takes back what staff said before.
-        silent = verdict == EXPLAINED or (verdict == DISMISSED and review.state in {"open", "dismissed"})
+        silent = verdict in {EXPLAINED, ACCEPTED, NOT_ACCEPTED} or (
+            verdict == DISMISSED and review.state in {"open", "dismissed"}
+        )
         held = {} if silent else self._recall(review.session_id, subjects)
         # Who is on a still picture may well come in person: such a verdict is about this track and no other face.
         lasting = verdict in {GUEST, NOT_STUDENT} and review.kind not in CUES
@@ -120,7 +136,7 @@ class Judging:
         def store(session: Session) -> None:
             lock_session(session, review.session_id)
             now = datetime.now(UTC)
-            refuse_changed(session, review.id, settlement.mark, verdict, student_id, name)
+            refuse_changed(session, review.id, settlement.mark, verdict, student_id, name, settlement.reason)
             for subject in subjects:
                 seen = held.get(subject)
                 record_judgement(
@@ -170,7 +186,16 @@ class Judging:
             _log.warning("a verdict is stored, but not remembered for later looks: %s", error)
 
 
+def _no_dispute(review: ReviewRow) -> ReviewRow:
+    if review.kind == DISPUTE:
+        raise RecognizerError(
+            f"review {review.id} is a student's dispute; 'gridroll reviews answer {review.id}' answers it"
+        )
+    return review
+
+
 def _about_a_face(review: ReviewRow) -> ReviewRow:
+    _no_dispute(review)
     if review.kind == HEADCOUNT:
         raise RecognizerError(
             f"review {review.id} is about a headcount, not a face; 'confirm' settles it once it is explained"

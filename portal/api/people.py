@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.catalogue import StudentItem, courses_after, student_item, students_after
+from db.errors import NotFoundError
 from db.people import STUDENT_NO, RosterLine, enrol, find_course, find_student, make_course
 from db.schema import Course, Student
 from portal.api.cursors import Window, slice_of, text_key
@@ -109,7 +110,10 @@ def student(student_no: str) -> StudentItem:
     caller = bearer()
     assert caller is not None
     with desk().database.reading() as reading:
-        return student_item(reading, find_student(reading, student_no), caller.courses)
+        found = find_student(reading, student_no)
+        if found.removed_at is not None:
+            raise NotFoundError(f"student {student_no} was removed")
+        return student_item(reading, found, caller.courses)
 
 
 @part.at("GET", "/courses", "students")
