@@ -8,14 +8,18 @@ from db.face_cache import FaceCache
 from db.settings import Settings
 from portal import (
     balance,
+    dashboard,
     entries,
     entry_words,
     erasures,
     faces,
     front,
     login,
+    look_words,
+    looks,
     moments,
     pictures,
+    queue,
     review_words,
     reviews,
     sessions,
@@ -40,12 +44,15 @@ __all__ = ["close_app", "create_app"]
 PARTS = (
     front,
     login,
+    dashboard,
     sessions,
+    looks,
     entries,
     reviews,
     students,
     faces,
     pictures,
+    queue,
     record,
     data,
     erasures,
@@ -89,7 +96,7 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     for part in PARTS:
         app.register_blueprint(part.pages)
     register_api(app, csrf.exempt)
-    for words in (moments, wording, entry_words, review_words, balance):
+    for words in (moments, wording, entry_words, review_words, look_words, balance, queue):
         app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     account = "account.page" if "account.page" in app.view_functions else None
