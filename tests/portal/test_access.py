@@ -53,9 +53,20 @@ def for_office(path: str, done: int = 200) -> Row:
     return Row(path, nobody, 404, 404, 403, 403, done, done, nobody)
 
 
+def for_everybody(path: str, done: int) -> Row:
+    """Where everybody who signs in finds what is theirs."""
+    nobody = 401 if path.startswith("POST ") else 302
+    return Row(path, nobody, done, done, done, done, done, done, nobody)
+
+
 def for_lists(path: str) -> Row:
     """Where every instructor sees what is theirs."""
     return for_staff(path, elsewhere=200)
+
+
+def for_admins(path: str, done: int = 200) -> Row:
+    nobody = 401 if path.startswith("POST ") else 302
+    return Row(path, nobody, 404, 404, 403, 403, 403, done, nobody)
 
 
 TABLE = {
@@ -100,6 +111,27 @@ TABLE = {
     "queue.answer": for_staff("POST /sessions/1/reviews/1/answer", 400),
     "queue.confirm": for_staff("POST /reviews/confirm", 400, elsewhere=400),  # nothing is ticked
     "queue.roster": for_staff("/sessions/1/roster.json?q=a"),
+    "reports.page": for_lists("/reports"),
+    "reports.course": for_staff("/reports/MATH-101"),
+    "reports.turnout": for_staff("/reports/MATH-101/turnout"),
+    "reports.report_csv": for_staff("/reports/MATH-101/report.csv"),
+    "reports.report_workbook": for_staff("/reports/MATH-101/report.xlsx"),
+    "reports.turnout_file": for_staff("/reports/MATH-101/turnout.csv"),
+    "reports.moodle_grades_file": for_staff("/reports/MATH-101/moodle-grades.csv"),
+    "reports.moodle_term_file": for_staff("/reports/MATH-101/moodle-attendance.csv"),
+    "reports.canvas_grades_file": for_staff("/reports/MATH-101/canvas-grades.csv"),
+    "reports.moodle_session_file": for_staff("/sessions/1/moodle.csv"),
+    "history.page": for_office("/history"),
+    "history.of_session": for_staff("/sessions/1/history"),
+    "admin.page": for_admins("/admin"),
+    "admin.settings": for_admins("/admin/settings"),
+    "admin.costs": for_admins("/admin/costs"),
+    "admin.costs_file": for_admins("/admin/costs.csv"),
+    "admin.audit": for_admins("/admin/audit"),
+    "admin.verify": for_admins("POST /admin/audit", 302),
+    "admin.anchor": for_admins("/admin/audit/anchor.json"),
+    "admin.health": for_admins("/admin/health"),
+    "admin.check_health": for_admins("POST /admin/health", 302),
     "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
     "me.session": Row("/me/sessions/1", 302, 200, 200, 403, 403, 403, 403, 302),
     "me.dispute": Row("POST /me/sessions/1", 401, 400, 400, 403, 403, 403, 403, 401),
@@ -111,6 +143,37 @@ TABLE = {
     "mine.ask": Row("POST /me/data/erasure", 401, 400, 400, 403, 403, 403, 403, 401),
     "erasures.listing": Row("/students/erasures", 302, 404, 404, 403, 403, 200, 200, 302),
     "erasures.settle": Row("POST /students/erasures/1", 401, 404, 404, 403, 403, 400, 400, 401),
+    "courses.listing": for_lists("/courses"),
+    "courses.make": for_office("POST /courses", 400),
+    "courses.page": for_staff("/courses/MATH-101"),
+    "courses.settings": for_staff("/courses/MATH-101/settings"),
+    "courses.change": for_office("POST /courses/MATH-101/details", 400),
+    "courses.rules": for_staff("POST /courses/MATH-101/rules", 400),
+    "courses.add_teacher": for_office("POST /courses/MATH-101/instructors", 400),
+    "courses.remove_teacher": for_office("POST /courses/MATH-101/instructors/remove", 302),  # nobody
+    "courses.timetable": for_staff("/courses/MATH-101/timetable"),
+    "courses.add": for_staff("POST /courses/MATH-101/timetable", 400),
+    "courses.slot": for_staff("/courses/MATH-101/timetable/1"),
+    "courses.save_slot": for_staff("POST /courses/MATH-101/timetable/1", 400),
+    "courses.remove_from_timetable": for_staff("POST /courses/MATH-101/timetable/1/remove", 302),
+    "courses.new_session": for_staff("/courses/MATH-101/plan"),
+    "courses.plan": for_staff("POST /courses/MATH-101/plan", 400),
+    "courses.planned": for_staff("/sessions/1/plan"),
+    "courses.change_planned": for_staff("POST /sessions/1/plan", 400),
+    "courses.remove_planned": for_staff("POST /sessions/1/remove", 400),  # looks are on record
+    "roster.page": for_staff("/courses/MATH-101/roster"),
+    "roster.download": for_staff("/courses/MATH-101/roster.csv"),
+    "roster.template": for_staff("/courses/MATH-101/roster/template.csv"),
+    "roster.preview": for_staff("POST /courses/MATH-101/roster/preview", 400),
+    "roster.confirm": for_staff("POST /courses/MATH-101/roster/confirm", 400),
+    "roster.member": for_staff("/courses/MATH-101/roster/S-1/remove"),
+    "calendar.page": for_everybody("/calendar", 200),
+    "calendar.make": for_everybody("POST /calendar", 302),
+    "calendar.end": for_everybody("POST /calendar/999/end", 404),
+    "calendar.feed": Row("/calendar/grl_nobody-has-this.ics", *[404] * 8),
+    "roster.remove": for_staff(
+        "POST /courses/MATH-101/roster/S-2/remove", 302
+    ),  # late, for it changes who is who
     "login.leave": Row("POST /logout", 401, 302, 302, 302, 302, 302, 302, 401),  # last, for it ends the visit
 }
 CALLERS = {
@@ -157,9 +220,9 @@ def agent_token(database: Database) -> str:
     return token
 
 
-def test_only_the_login_page_and_static_files_are_public(app: Flask) -> None:
+def test_only_the_login_page_static_files_and_secret_links_are_public(app: Flask) -> None:
     public = {endpoint for endpoint, view in app.view_functions.items() if roles_of(view) is PUBLIC}
-    assert public == {"static", "login.form", "login.enter"}
+    assert public == {"static", "login.form", "login.enter", "calendar.feed"}
 
 
 def test_every_view_says_whom_it_is_for(app: Flask) -> None:
