@@ -1,6 +1,7 @@
 """What an account may do: its role, and an instructor's courses."""
 
 from collections.abc import Collection
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,8 +11,9 @@ from db.audit import SYSTEM
 from db.errors import GridrollError
 from db.instructors import add_instructor, remove_instructor
 from db.proof import note_record
-from db.schema import Course, CourseStaff, TokenRow, User
+from db.schema import Course, CourseStaff, TokenRow, User, WebhookRow
 from db.tokens import revoke_token
+from db.webhooks import end_webhook
 
 __all__ = ["keep_an_admin", "set_courses", "set_role"]
 
@@ -31,8 +33,8 @@ def keep_an_admin(session: Session, user: User) -> None:
 def set_role(session: Session, user: User, role: str, actor: str = SYSTEM, reason: str = "") -> bool:
     """Give a user another role, which ends their sign-ins. Returns False where nothing changes.
 
-    Who is no instructor any more loses their courses, who becomes a student their tokens. Raises GridrollError for an
-    unknown role, and for a student without a record.
+    Who is no instructor any more loses their courses, who is no admin any more their webhooks, and who becomes a student
+    their tokens. Raises GridrollError for an unknown role, and for a student without a record.
     """
     if role not in ROLES:
         raise GridrollError(f"role {role[:20]!r} is not known; take one of {', '.join(ROLES)}")
@@ -42,6 +44,10 @@ def set_role(session: Session, user: User, role: str, actor: str = SYSTEM, reaso
     student_id = record_of(session, user.email) if role == "student" else None
     if before == "instructor":
         set_courses(session, user, (), actor)
+    if before == "admin":
+        hooks = select(WebhookRow.id).where(WebhookRow.user_id == user.id, WebhookRow.ended_at.is_(None))
+        for webhook_id in session.scalars(hooks).all():
+            end_webhook(session, webhook_id, datetime.now(UTC), actor)
     if role == "student":
         tokens = select(TokenRow.id).where(TokenRow.user_id == user.id, TokenRow.revoked_at.is_(None))
         for token_id in session.scalars(tokens).all():

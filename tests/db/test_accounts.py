@@ -26,6 +26,7 @@ from db.schema import SignIn, TokenRow, User
 from db.second_factors import add_second_factor, remove_second_factor, take_step
 from db.tokens import add_token, find_token
 from db.user_lists import PAGE, list_users, user_sheet
+from db.webhooks import add_webhook
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -132,6 +133,15 @@ def test_a_new_role_ends_visits_and_what_only_the_old_one_had(database: Database
         assert again is not None
         set_role(writing, again, "staff", SUE)
         assert again.student_id is None
+
+
+def test_who_is_no_admin_any_more_tells_other_programs_nothing(database: Database) -> None:
+    with database.writing() as writing:
+        sue = add_user(writing, SUE, "admin", "hash")
+        hook = add_webhook(writing, "https://x.example/hook", "sealed", ["entry.changed"], sue, NOW)
+        set_role(writing, sue, "instructor", ANN)
+        writing.refresh(hook)
+        assert hook.ended_at is not None
 
 
 @pytest.mark.parametrize(("role", "words"), [("king", "not known"), ("student", "no student has")])
