@@ -11,11 +11,12 @@ from playwright.sync_api import Browser, Page, expect
 from db.database import make_database
 from db.face_cache import FaceCache
 from db.settings import Settings
+from demo.cast import Person
 from portal.app import create_app
 from tests.e2e.browsing import Console, fits, served, visiting
 from tests.e2e.conftest import ARGUMENTS, CHROMIUM
 from tests.portal.cast import ADMIN, COURSE, class_of_two
-from tests.portal.pictures import ANN, BEN, GUEST, Person, class_picture, photo_of
+from tests.portal.pictures import ANN, BEN, GUEST, class_picture, photo_of
 
 SEATS = [(1440, "light", ANN), (390, "dark", BEN)]
 

@@ -32,7 +32,12 @@ def staff(browser: Browser) -> Browser:
 
 def register(browser: Browser, **changes: object) -> tuple[int, str]:
     """Send the registration form; returns the status, and the page that follows."""
-    filled = {"student_no": "S-9", "name": "Nina  Novak", "email": "Nina@example.edu", "course": COURSE}
+    filled: dict[str, object] = {
+        "student_no": "S-9",
+        "name": "Nina  Novak",
+        "email": "Nina@example.edu",
+        "course": COURSE,
+    }
     filled |= {"consent": "form 7", "csrf_token": browser.token("/registration")} | changes
     answer = browser.client.post("/registration", data=filled, follow_redirects=True)
     return answer.status_code, answer.text
