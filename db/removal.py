@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from db.accounts import set_active
 from db.due import mark_course_due
+from db.erasures import CARRIED_OUT
 from db.errors import NotFoundError
 from db.evidence.claims import condemn
 from db.proof import note_record
@@ -81,10 +82,15 @@ def _forget_texts(session: Session, student_id: int, actor: str) -> int:
             note_record(session, actor, "dispute.emptied", dispute)
             emptied += 1
     for wish in session.scalars(select(ErasureRow).where(ErasureRow.student_id == student_id)).all():
-        if wish.text:
-            wish.text = ""
+        said, wish.text = bool(wish.text), ""
+        emptied += said
+        if wish.outcome is None:
+            wish.outcome, wish.settled_by, wish.settled_at = CARRIED_OUT, actor, datetime.now(UTC)
+            session.flush()
+            note_record(session, actor, "erasure.settled", wish, None, {"outcome": CARRIED_OUT})
+        elif said:
+            session.flush()
             note_record(session, actor, "erasure.emptied", wish)
-            emptied += 1
     for excuse in session.scalars(select(ExcuseRow).where(ExcuseRow.student_id == student_id)).all():
         if excuse.reason:
             excuse.reason = ""

@@ -19,7 +19,6 @@ NARROWEST = 3.0
 
 def stay_bars(student: StudentLine, axis: TimeAxis, top: float, height: float, palette: Palette) -> str:
     """The bars of one row."""
-    colours = paint(palette, fill=student.status)
 
     def bar(begin: datetime, end: datetime, opacity: float | None, narrowest: float) -> str:
         left, right = axis.x(begin), axis.x(end)
@@ -32,7 +31,6 @@ def stay_bars(student: StudentLine, axis: TimeAxis, top: float, height: float, p
             height=height,
             rx=min(height / 4, 3.0) if opacity is None else None,
             opacity=opacity,
-            **colours,
         )
 
     drawn = []
@@ -50,7 +48,7 @@ def stay_bars(student: StudentLine, axis: TimeAxis, top: float, height: float, p
             parts.append(bar(stay.seen_to, stay.not_after, LIGHTER, 0.0))
         parts.append(bar(stay.seen_from, stay.seen_to, None, NARROWEST))
         drawn.append(element("g", *parts))
-    return "".join(drawn)
+    return element("g", *drawn, **paint(palette, fill=student.status)) if drawn else ""
 
 
 def _sentence(

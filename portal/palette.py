@@ -6,7 +6,7 @@ from dataclasses import dataclass
 __all__ = ["DARK", "LIGHT", "Palette"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Palette:
     """`colours`: name → `#rrggbb`. Statuses have the names that the ledger gives them."""
 

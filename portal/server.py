@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 from waitress import create_server, wasyncore
 
+from portal.bodies import LARGEST_BODY
 from portal.errors import PortalError
 from portal.uploads import largest_body
 
@@ -35,7 +36,8 @@ class Server:
             threads=THREADS,
             backlog=BACKLOG,
             ident=None,
-            max_request_body_size=largest_body(app),
+            # Each view says what it takes, see portal/bodies.py and portal/uploads.py.
+            max_request_body_size=max(LARGEST_BODY, largest_body(app)),
             clear_untrusted_proxy_headers=True,
         )
         self._lock = threading.Lock()

@@ -1,6 +1,7 @@
 """SVG elements as text. Colours are presentation attributes, for the page's policy allows no style attributes."""
 
 import re
+from functools import cache, lru_cache
 from html import escape
 
 from portal.palette import Palette
@@ -15,9 +16,7 @@ NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 def element(name: str, *children: str, **attributes: Value) -> str:
     """An element. `children` are elements; an attribute `stroke_width` is written `stroke-width`, None left out."""
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"'
-        for key, value in attributes.items()
-        if value is not None
+        [f'{_name(key)}"{_value(value)}"' for key, value in attributes.items() if value is not None]
     )
     inner = "".join(children)
     return f"<{name}{written}>{inner}</{name}>" if inner else f"<{name}{written}/>"
@@ -38,6 +37,11 @@ def paint(palette: Palette, fill: str | None = None, stroke: str | None = None) 
 
     The class says which they are, so that a page's stylesheet can put its own (dark) colours in their place.
     """
+    return _painted(palette, fill, stroke)
+
+
+@cache
+def _painted(palette: Palette, fill: str | None, stroke: str | None) -> dict[str, Value]:
     names = [f"fill-{fill}" if fill else "", f"stroke-{stroke}" if stroke else ""]
     return {
         "fill": palette.colour(fill) if fill else "none",
@@ -46,10 +50,21 @@ def paint(palette: Palette, fill: str | None = None, stroke: str | None = None) 
     }
 
 
+@cache
+def _name(key: str) -> str:
+    return f" {key.rstrip('_').replace('_', '-')}="
+
+
 def _value(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.2f}".rstrip("0").removesuffix(".")
-    return _escaped(str(value))
+    return _word(value) if isinstance(value, str) else str(value)
+
+
+# Colours and classes: a picture of a class of 300 has ten thousand of them, and a few dozen that differ.
+@lru_cache(1024)
+def _word(value: str) -> str:
+    return _escaped(value)
 
 
 def _escaped(content: str) -> str:

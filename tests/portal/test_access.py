@@ -53,6 +53,12 @@ def for_office(path: str, done: int = 200) -> Row:
     return Row(path, nobody, 404, 404, 403, 403, done, done, nobody)
 
 
+def for_everybody(path: str, done: int) -> Row:
+    """Where everybody who signs in finds what is theirs."""
+    nobody = 401 if path.startswith("POST ") else 302
+    return Row(path, nobody, done, done, done, done, done, done, nobody)
+
+
 def for_lists(path: str) -> Row:
     """Where every instructor sees what is theirs."""
     return for_staff(path, elsewhere=200)
@@ -63,14 +69,22 @@ TABLE = {
     "login.form": Row("/login", 200, 302, 302, 302, 302, 302, 302, 200),
     "login.enter": Row("POST /login", *[401] * 8),  # the form without an account
     "front.page": Row("/", *[302] * 8),
+    "dashboard.page": for_lists("/today"),
+    "dashboard.live": for_lists("/today/live.json"),
     "sessions.listing": for_lists("/sessions"),
     "sessions.page": for_staff("/sessions/1"),
+    "sessions.live": for_staff("/sessions/1/live.json"),
+    "sessions.looks": for_staff("/sessions/1/looks.json"),
     "sessions.timeline": for_staff("/sessions/1/timeline.svg"),
     "sessions.report_csv": for_staff("/sessions/1/report.csv"),
     "sessions.report_xlsx": for_staff("/sessions/1/report.xlsx"),
     "sessions.report_json": for_staff("/sessions/1/report.json"),
     "entries.page": for_staff("/sessions/1/entries/S-1"),
     "entries.save": for_staff("POST /sessions/1/entries/S-1", 400),  # a form without anything in it
+    "entries.save_many": for_staff("POST /sessions/1/entries", 400),
+    "entries.undo": for_staff("POST /sessions/1/undo", 400),
+    "looks.page": for_staff("/sessions/1/looks/1"),
+    "looks.evidence": for_staff("/sessions/1/evidence/1.jpg", 404),  # of a class without crops
     "reviews.page": for_staff("/sessions/1/reviews/1"),
     "reviews.settle": for_staff("POST /sessions/1/reviews/1", 400),
     "students.listing": for_lists("/students"),
@@ -88,7 +102,52 @@ TABLE = {
     "pictures.listing": for_lists("/pictures"),
     "pictures.page": for_staff("/sessions/1/picture"),
     "pictures.take": for_staff("POST /sessions/1/picture", 400),
+    "queue.page": for_lists("/reviews"),
+    "queue.answer": for_staff("POST /sessions/1/reviews/1/answer", 400),
+    "queue.confirm": for_staff("POST /reviews/confirm", 400, elsewhere=400),  # nothing is ticked
+    "queue.roster": for_staff("/sessions/1/roster.json?q=a"),
     "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
+    "me.session": Row("/me/sessions/1", 302, 200, 200, 403, 403, 403, 403, 302),
+    "me.dispute": Row("POST /me/sessions/1", 401, 400, 400, 403, 403, 403, 403, 401),
+    "me.crop": Row("/me/evidence/1.jpg", 302, 404, 404, 403, 403, 403, 403, 302),
+    "mine.page": Row("/me/data", 302, 200, 200, 403, 403, 403, 403, 302),
+    "mine.consent": Row("POST /me/data/consent", 401, 400, 400, 403, 403, 403, 403, 401),
+    "mine.withdraw": Row("POST /me/data/withdrawal", 401, 400, 400, 403, 403, 403, 403, 401),
+    "mine.download": Row("/me/data/download", 302, 200, 200, 403, 403, 403, 403, 302),
+    "mine.ask": Row("POST /me/data/erasure", 401, 400, 400, 403, 403, 403, 403, 401),
+    "erasures.listing": Row("/students/erasures", 302, 404, 404, 403, 403, 200, 200, 302),
+    "erasures.settle": Row("POST /students/erasures/1", 401, 404, 404, 403, 403, 400, 400, 401),
+    "courses.listing": for_lists("/courses"),
+    "courses.make": for_office("POST /courses", 400),
+    "courses.page": for_staff("/courses/MATH-101"),
+    "courses.settings": for_staff("/courses/MATH-101/settings"),
+    "courses.change": for_office("POST /courses/MATH-101/details", 400),
+    "courses.rules": for_staff("POST /courses/MATH-101/rules", 400),
+    "courses.add_teacher": for_office("POST /courses/MATH-101/instructors", 400),
+    "courses.remove_teacher": for_office("POST /courses/MATH-101/instructors/remove", 302),  # nobody
+    "courses.timetable": for_staff("/courses/MATH-101/timetable"),
+    "courses.add": for_staff("POST /courses/MATH-101/timetable", 400),
+    "courses.slot": for_staff("/courses/MATH-101/timetable/1"),
+    "courses.save_slot": for_staff("POST /courses/MATH-101/timetable/1", 400),
+    "courses.remove_from_timetable": for_staff("POST /courses/MATH-101/timetable/1/remove", 302),
+    "courses.new_session": for_staff("/courses/MATH-101/plan"),
+    "courses.plan": for_staff("POST /courses/MATH-101/plan", 400),
+    "courses.planned": for_staff("/sessions/1/plan"),
+    "courses.change_planned": for_staff("POST /sessions/1/plan", 400),
+    "courses.remove_planned": for_staff("POST /sessions/1/remove", 400),  # looks are on record
+    "roster.page": for_staff("/courses/MATH-101/roster"),
+    "roster.download": for_staff("/courses/MATH-101/roster.csv"),
+    "roster.template": for_staff("/courses/MATH-101/roster/template.csv"),
+    "roster.preview": for_staff("POST /courses/MATH-101/roster/preview", 400),
+    "roster.confirm": for_staff("POST /courses/MATH-101/roster/confirm", 400),
+    "roster.member": for_staff("/courses/MATH-101/roster/S-1/remove"),
+    "calendar.page": for_everybody("/calendar", 200),
+    "calendar.make": for_everybody("POST /calendar", 302),
+    "calendar.end": for_everybody("POST /calendar/999/end", 404),
+    "calendar.feed": Row("/calendar/grl_nobody-has-this.ics", *[404] * 8),
+    "roster.remove": for_staff(
+        "POST /courses/MATH-101/roster/S-2/remove", 302
+    ),  # late, for it changes who is who
     "login.leave": Row("POST /logout", 401, 302, 302, 302, 302, 302, 302, 401),  # last, for it ends the visit
 }
 CALLERS = {
@@ -135,9 +194,9 @@ def agent_token(database: Database) -> str:
     return token
 
 
-def test_only_the_login_page_and_static_files_are_public(app: Flask) -> None:
+def test_only_the_login_page_static_files_and_secret_links_are_public(app: Flask) -> None:
     public = {endpoint for endpoint, view in app.view_functions.items() if roles_of(view) is PUBLIC}
-    assert public == {"static", "login.form", "login.enter"}
+    assert public == {"static", "login.form", "login.enter", "calendar.feed"}
 
 
 def test_every_view_says_whom_it_is_for(app: Flask) -> None:
