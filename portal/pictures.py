@@ -48,7 +48,7 @@ class Shown:
 
     @property
     def mark(self) -> float:
-        return max(14.0, self.width / 60)
+        return max(14.0, self.width / 44)
 
 
 @pages.get("/pictures")

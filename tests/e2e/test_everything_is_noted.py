@@ -74,10 +74,15 @@ STEPS = (
     step("roster import BIO {files}/plain.csv"),
     step(
         "roster import BIO {files}/roster.csv --consent form-7 --time-zone UTC",
-        *("course.changed", "student.changed", "consent.given", "face.indexed"),
+        *("course.changed", "student.changed", "consent.given", "face.indexed", "photo.added"),
     ),
-    step("faces enrol {files}/more --course BIO --consent form-8", "consent.given", "face.indexed"),
-    step("faces add {ann} {files}/other.png", "face.indexed"),
+    step(
+        "faces enrol {files}/more --course BIO --consent form-8",
+        "consent.given",
+        "face.indexed",
+        "photo.added",
+    ),
+    step("faces add {ann} {files}/other.png", "face.indexed", "photo.added"),
     step("faces list"),
     step("faces compare {files}/more/{ann}.png {files}/other.png"),
     step("session start BIO --starts-at {start} --minutes 10", "session.started"),
