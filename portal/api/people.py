@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from db.catalogue import StudentItem, courses_after, student_item, students_after
 from db.errors import NotFoundError
-from db.people import STUDENT_NO, RosterLine, enrol, find_course, find_student, make_course
+from db.people import RosterLine, enrol, find_course, find_student, make_course
+from db.roster_file import STUDENT_NO
 from db.schema import Course, Student
 from portal.api.cursors import Window, slice_of, text_key
 from portal.api.parts import Part, described, listed
