@@ -89,7 +89,15 @@ def docs() -> ResponseReturnValue:
 
 
 def _tidied(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with tags by their titles, and with problems under their own media type."""
+    """The document with tags by their titles, problems under their own media type, and filters that nobody has to empty."""
+    for operation in (
+        one for item in document["paths"].values() for one in item.values() if isinstance(one, dict)
+    ):
+        for parameter in operation.get("parameters", ()):
+            if parameter.get("in") == "query":
+                # Who tries a list out shall see all of it first.
+                parameter.pop("example", None)
+                parameter["schema"].pop("example", None)
     document["components"]["schemas"].pop("PaginationMetadata", None)
     document["tags"] = [{"name": part.title, "description": part.description} for part in PARTS]
     for response in document["components"]["responses"].values():
