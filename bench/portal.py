@@ -74,6 +74,8 @@ PAGES = (
     Page("courses", "admin", "/courses"),
     Page("course, class of 300", "admin", "/courses/{course}"),
     Page("roster, class of 300", "admin", "/courses/{course}/roster"),
+    Page("reviews", "admin", "/reviews"),
+    Page("reviews, most certain first", "admin", "/reviews?order=certain"),
     Page("sessions of an instructor", "instructor", "/sessions"),
     Page("session of an instructor", "instructor", "/sessions/{large}"),
     Page("student's record", "student", "/me"),

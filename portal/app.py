@@ -7,22 +7,33 @@ from db.database import Database
 from db.face_cache import FaceCache
 from db.settings import Settings
 from portal import (
+    admin,
     balance,
     calendars,
     courses,
+    dashboard,
     entries,
     entry_words,
+    erasures,
+    faces,
     front,
+    history,
     login,
-    me,
+    look_words,
+    looks,
     moments,
+    pictures,
+    queue,
+    reports,
     review_words,
     reviews,
     roster,
     sessions,
+    students,
     wording,
 )
 from portal.access import guard
+from portal.admin import Office, put_office
 from portal.backroom import Backroom
 from portal.bodies import limit_bodies
 from portal.courses import words as course_words
@@ -30,11 +41,37 @@ from portal.desk import Desk, desk_of, put_desk
 from portal.error_pages import show_errors
 from portal.headers import add_headers
 from portal.navigation import places
+from portal.own import data, record
 from portal.paths import CodeConverter
 from portal.secret import load_secret_key
 from portal.sign_in import watch_sign_ins
+from portal.uploads import allow_uploads
 
 __all__ = ["close_app", "create_app"]
+
+PARTS = (
+    front,
+    login,
+    dashboard,
+    sessions,
+    looks,
+    entries,
+    reviews,
+    courses,
+    roster,
+    calendars,
+    students,
+    faces,
+    pictures,
+    queue,
+    reports,
+    history,
+    admin,
+    record,
+    data,
+    erasures,
+)
+"""Each with its pages."""
 
 MAX_BODY_BYTES = 256 * 1024
 """Nothing but small forms is sent to a view that does not say that it takes more."""
@@ -60,17 +97,19 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
         WTF_CSRF_TIME_LIMIT=None,
     )
     put_desk(app, Desk(settings, database, Backroom(settings, database), cache))
+    put_office(app, Office(settings, database))
     add_headers(app)
     show_errors(app)
     watch_sign_ins(app)
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
+    allow_uploads(app)
     limit_bodies(app)
     CSRFProtect(app)
     app.url_map.converters["course"] = CodeConverter
-    for part in (front, login, sessions, entries, reviews, courses, roster, calendars, me):
+    for part in PARTS:
         app.register_blueprint(part.pages)
-    for words in (moments, wording, entry_words, review_words, course_words, balance):
+    for words in (moments, wording, entry_words, review_words, look_words, course_words, balance, queue):
         app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     account = "account.page" if "account.page" in app.view_functions else None
@@ -80,4 +119,6 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
 
 def close_app(app: Flask) -> None:
     """Close what the portal opened by itself, after its last request."""
+    office: Office = app.extensions["gridroll_office"]
+    office.close()
     desk_of(app).backroom.close()

@@ -11,6 +11,7 @@ from waitress import create_server, wasyncore
 
 from portal.bodies import LARGEST_BODY
 from portal.errors import PortalError
+from portal.uploads import largest_body
 
 __all__ = ["Server", "make_server"]
 
@@ -35,8 +36,8 @@ class Server:
             threads=THREADS,
             backlog=BACKLOG,
             ident=None,
-            # Each view says what it takes, see portal/bodies.py.
-            max_request_body_size=LARGEST_BODY,
+            # Each view says what it takes, see portal/bodies.py and portal/uploads.py.
+            max_request_body_size=max(LARGEST_BODY, largest_body(app)),
             clear_untrusted_proxy_headers=True,
         )
         self._lock = threading.Lock()

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from db.agenda import coming_sessions, course_counts, recent_sessions
 from db.instructors import instructors_of
-from db.people import find_course, roster_ids
+from db.people import find_course, member_ids
 from db.roster import standings
 from db.timetable import slots_of
 from portal.access import STAFF, allowed
@@ -24,7 +24,7 @@ def page(code: str) -> ResponseReturnValue:
     now = desk().now()
     with desk().database.reading() as reading:
         course = find_course(reading, code)
-        students = roster_ids(reading, course.id)
+        students = member_ids(reading, course.id)
         limit, below = course.attendance_limit, None
         if limit is not None:
             standing = standings(reading, course.id, now)

@@ -1,28 +1,29 @@
-"""Counts what a page asks the database."""
+"""Counts what a page asks of the ledger."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from sqlalchemy import event
 
 from db.database import Database
 
-__all__ = ["counting"]
+__all__ = ["MOST", "counting"]
+
+MOST = 12
+"""Statements of a page, however much there is."""
 
 
 @contextmanager
 def counting(database: Database) -> Iterator[list[str]]:
-    """The statements that are sent while the block lasts, but for those that only begin or set up a transaction."""
-    sent: list[str] = []
+    """The statements sent meanwhile, those left out that only set how they are to be answered."""
+    said: list[str] = []
 
-    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        del connection, cursor, rest
-        if not statement.startswith(("BEGIN", "SET")):
-            sent.append(statement)
+    def note(conn: object, cursor: object, statement: str, *rest: object) -> None:
+        if not statement.startswith(("SET", "BEGIN")):
+            said.append(statement)
 
     event.listen(database.engine, "before_cursor_execute", note)
     try:
-        yield sent
+        yield said
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
