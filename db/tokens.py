@@ -29,6 +29,9 @@ SCOPES = {
 """What a token may do, and what that means."""
 
 
+MOST = 500
+
+
 def add_token(
     session: Session,
     name: str,
@@ -106,10 +109,14 @@ def revoke_token(session: Session, token_id: int, actor: str = SYSTEM, reason: s
 
 
 def list_tokens(session: Session, user_id: int | None = None) -> Sequence[TokenRow]:
-    """All tokens with their users and courses, the newest first; of one user where one is given."""
+    """Tokens with their users and courses, those that hold first, then the newest; of one user where one is given.
+
+    At most 500.
+    """
     query = (
         select(TokenRow)
         .options(joinedload(TokenRow.user), joinedload(TokenRow.course))
         .order_by(TokenRow.revoked_at.is_not(None), TokenRow.id.desc())
+        .limit(MOST)
     )
     return session.scalars(query if user_id is None else query.where(TokenRow.user_id == user_id)).all()
