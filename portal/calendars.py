@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from db.accounts import find_user
 from db.agenda import CalendarLine, calendar_lines
-from db.errors import GridrollError
+from db.errors import GridrollError, StoreError
 from db.instructors import course_ids_of
 from db.people import enrolled_in
 from db.schema import TokenRow
@@ -63,9 +63,9 @@ def make() -> ResponseReturnValue:
             if len(held) >= MOST_LINKS:
                 raise PortalError(f"you have {MOST_LINKS} links, which is as many as fit; end one first")
             add_token(writing, name, hash_token(token), [SCOPE], owner, actor=user.email)
+    except StoreError:
+        raise
     except GridrollError as error:
-        if error.transient:
-            raise
         return _page(name, str(error)), 400
     # Shown once, on the page that follows; the cookie that carries it there is this browser's only.
     session[SHOWN] = _box().seal(token)
