@@ -15,9 +15,9 @@ from sqlalchemy import select
 from db.commands import parse_moment
 from db.database import Database, open_database
 from db.errors import GridrollError
+from db.post import mail_server, send
 from db.proof.anchor import Anchor, anchor_now, read_anchor, write_anchor
 from db.proof.chain import head_of
-from db.proof.post import mail_server, send
 from db.proof.reviews import check_ledgers
 from db.proof.trail import Noted, changes_of, wording
 from db.proof.verification import verify_all

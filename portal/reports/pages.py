@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 pages = Blueprint("reports", __name__)
 
-COURSE = "/reports/<path:code>"
+COURSE = "/reports/<course:code>"
 STUDENT = "students.page"
 A_PAGE = 50
 FOLDED = 20
