@@ -18,7 +18,10 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
         frozenset({"biometrics", "consent", "erasure", "face", "photo", "student"}),
     ),
     "accounts": ("Accounts, tokens, webhooks", frozenset({"link", "token", "user", "webhook"})),
-    "house": ("Settings, evidence, backups", frozenset({"chain", "database", "evidence", "settings"})),
+    "house": (
+        "Settings, evidence, backups",
+        frozenset({"chain", "database", "evidence", "settings", "templates"}),
+    ),
     "machine": ("What Gridroll saw and concluded", MACHINE),
 }
 

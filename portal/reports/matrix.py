@@ -10,10 +10,10 @@ from portal.moments import local
 __all__ = ["ORDERS", "Matrix", "MatrixLine", "matrix_of"]
 
 COLUMNS, ROWS = 30, 200
-"""Sessions and students on a page."""
+"""Sessions and students on a page; as many sessions fit across a printed one."""
 
 MOST_CELLS = 40_000
-"""As many can be shown on one page, for printing; a browser shows more only slowly."""
+"""As many can be shown on one page of the portal; a browser shows more only slowly."""
 
 ORDERS = {"name": "Name", "share": "Lowest attendance first"}
 
