@@ -26,6 +26,7 @@ __all__ = [
     "record_refusals",
     "search_price",
     "session_costs",
+    "session_paid",
 ]
 
 OVER_BUDGET = "over budget"
@@ -139,6 +140,14 @@ def session_costs(session: Session, session_id: int, currency: str, search_price
     """
     row = find_session(session, session_id)
     return _costs(session, EngineCallRow.session_id == row.id, [row.id], currency, search_price)
+
+
+def session_paid(session: Session, session_id: int, currency: str) -> Costs:
+    """What was asked and paid for a session, compared with nothing; in one statement."""
+    nothing = Would(0, Decimal(0))
+    return Costs(
+        _lines(session, EngineCallRow.session_id == session_id, currency), currency, 0, nothing, nothing
+    )
 
 
 def month_costs(session: Session, month: str, currency: str, search_price: Decimal) -> Costs:

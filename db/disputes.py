@@ -1,5 +1,6 @@
 """What students say against their entries. Each opens a review, whose settling answers it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -93,9 +94,9 @@ def disputes_in(session: Session, session_id: int) -> list[Dispute]:
     return [Dispute(row.id, row.student_id, row.made_at) for row in session.scalars(query)]
 
 
-def texts_of(session: Session, session_id: int) -> dict[str, str]:
-    """What was said in the disputes of one session, by the subjects of their reviews."""
-    query = select(DisputeRow).where(DisputeRow.session_id == session_id)
+def texts_of(session: Session, session_ids: Collection[int]) -> dict[str, str]:
+    """What was said in the disputes of these sessions, by the subjects of their reviews."""
+    query = select(DisputeRow).where(DisputeRow.session_id.in_(session_ids))
     return {_subject(row): row.text for row in session.scalars(query)}
 
 

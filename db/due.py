@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from db.schema import DueRow, Enrolment, LookRow, SessionRow
 from db.upsert import upsert
 
-__all__ = ["due_of_student", "due_sessions", "mark_course_due", "mark_due", "take_due"]
+__all__ = ["due_of_student", "due_running", "due_sessions", "mark_course_due", "mark_due", "take_due"]
 
 
 def mark_due(session: Session, session_ids: Collection[int]) -> None:
@@ -32,6 +32,16 @@ def due_sessions(session: Session, session_id: int | None = None) -> list[int]:
     return list(
         session.scalars(query if session_id is None else query.where(DueRow.session_id == session_id))
     )
+
+
+def due_running(session: Session, now: datetime, courses: Collection[int] | None = None) -> list[int]:
+    """Those of the sessions that are due which run at this moment; of these courses, None for all."""
+    query = (
+        select(DueRow.session_id)
+        .join(SessionRow, SessionRow.id == DueRow.session_id)
+        .where(SessionRow.starts_at <= now, SessionRow.ends_at > now)
+    )
+    return list(session.scalars(query if courses is None else query.where(SessionRow.course_id.in_(courses))))
 
 
 def due_of_student(session: Session, student_id: int) -> list[int]:

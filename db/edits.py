@@ -1,5 +1,7 @@
 """What staff write over entries: rows that are added, never changed. The last one holds, for ever."""
 
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -8,13 +10,25 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.errors import GridrollError
-from db.people import find_student, roster_of
+from db.people import find_student, roster_ids
 from db.presence import STATUSES, Edit
 from db.proof import note_record
-from db.schema import AttendanceRow, EditRow, SessionRow
+from db.schema import AttendanceRow, EditRow, SessionRow, Student
 from db.sessions import find_session, lock_session
 
-__all__ = ["EditConflictError", "EditError", "NewEdit", "edit_entry", "edits_of", "history_of"]
+__all__ = [
+    "EditConflictError",
+    "EditError",
+    "NewEdit",
+    "add_edits",
+    "edit_entry",
+    "edits_of",
+    "expected_in",
+    "histories_of",
+    "history_of",
+    "is_repeated",
+    "refuse_edit",
+]
 
 
 WRITTEN = ("status", "joined_at", "last_seen_at", "minutes", "remark", "reason")
@@ -58,52 +72,70 @@ def edit_entry(session: Session, new: NewEdit) -> int:
 
     Raises EditConflictError, telling what the others changed; EditError for values that cannot be; NotFoundError.
     """
-    _check(new)
     lock_session(session, new.session_id)
     row = find_session(session, new.session_id)
     student = find_student(session, new.student_no)
     held = history_of(session, new.session_id, student.id)
-    repeated = next((edit for edit in held if new.uid and edit.uid == new.uid), None)
-    if repeated is not None:
-        if all(getattr(repeated, name) == getattr(new, name) for name in WRITTEN):
-            return 1 + len(held)
-        raise EditConflictError(
-            f"another edit of the entry of {student.name} was handed in as {new.uid}; read it again, then edit it",
-            1 + len(held),
-        )
+    refuse_edit(new, student, held)
+    if is_repeated(new, student, held):
+        return 1 + len(held)
+    if not held and student.id not in expected_in(session, row):
+        raise not_expected(student, row)
+    add_edits(session, [(new, student, held)])
+    return 2 + len(held)
+
+
+def refuse_edit(new: NewEdit, student: Student, held: Sequence[EditRow]) -> None:
+    """Raise EditError for values that cannot be, EditConflictError where others edited the entry (`held`) meanwhile."""
+    _check(new)
+    if is_repeated(new, student, held):
+        return
     if new.expected_version is not None and new.expected_version != 1 + len(held):
         raise EditConflictError(
             _conflict(student.name, held[max(new.expected_version - 1, 0) :]), 1 + len(held)
         )
-    if not held and not _is_expected(session, row, student.id):
-        raise EditError(
-            f"{student.name} ({new.student_no}) is not on the roster of {row.course.code}; import it with them first"
+
+
+def is_repeated(new: NewEdit, student: Student, held: Sequence[EditRow]) -> bool:
+    """Whether the very same edit was handed in before. Raises EditConflictError for another one of the same uid."""
+    repeated = next((edit for edit in held if new.uid and edit.uid == new.uid), None)
+    if repeated is None:
+        return False
+    if all(getattr(repeated, name) == getattr(new, name) for name in WRITTEN):
+        return True
+    raise EditConflictError(
+        f"another edit of the entry of {student.name} was handed in as {new.uid}; read it again, then edit it",
+        1 + len(held),
+    )
+
+
+def add_edits(
+    session: Session, wanted: Sequence[tuple[NewEdit, Student, Sequence[EditRow]]]
+) -> list[EditRow]:
+    """Write edits that were not refused, each with its student and the edits before it; returns the new rows."""
+    now = datetime.now(UTC)
+    rows = [
+        EditRow(
+            uid=new.uid or str(uuid4()),
+            session_id=new.session_id,
+            student_id=student.id,
+            status=new.status,
+            joined_at=new.joined_at,
+            last_seen_at=new.last_seen_at,
+            minutes=new.minutes,
+            remark=new.remark,
+            reason=new.reason,
+            made_by=new.made_by,
+            made_at=now,
         )
-    edit = EditRow(
-        uid=new.uid or str(uuid4()),
-        session_id=new.session_id,
-        student_id=student.id,
-        status=new.status,
-        joined_at=new.joined_at,
-        last_seen_at=new.last_seen_at,
-        minutes=new.minutes,
-        remark=new.remark,
-        reason=new.reason,
-        made_by=new.made_by,
-        made_at=datetime.now(UTC),
-    )
-    session.add(edit)
+        for new, student, _ in wanted
+    ]
+    session.add_all(rows)
     session.flush()
-    note_record(
-        session,
-        new.made_by,
-        "entry.edited",
-        edit,
-        _plain(held[-1]) if held else None,
-        _plain(edit),
-        new.reason,
-    )
-    return 2 + len(held)
+    for edit, (new, _, held) in zip(rows, wanted, strict=True):
+        before = _plain(held[-1]) if held else None
+        note_record(session, new.made_by, "entry.edited", edit, before, _plain(edit), new.reason)
+    return rows
 
 
 def edits_of(session: Session, session_id: int) -> list[Edit]:
@@ -119,6 +151,27 @@ def history_of(session: Session, session_id: int, student_id: int) -> list[EditR
     """The edits of one entry in the order in which they were made."""
     query = select(EditRow).where(EditRow.session_id == session_id, EditRow.student_id == student_id)
     return list(session.scalars(query.order_by(EditRow.id)))
+
+
+def histories_of(session: Session, session_id: int, student_ids: Collection[int]) -> dict[int, list[EditRow]]:
+    """`history_of` for several students at once; nothing for those whose entry nobody edited."""
+    query = select(EditRow).where(EditRow.session_id == session_id, EditRow.student_id.in_(student_ids))
+    found: dict[int, list[EditRow]] = defaultdict(list)
+    for row in session.scalars(query.order_by(EditRow.id)):
+        found[row.student_id].append(row)
+    return dict(found)
+
+
+def expected_in(session: Session, row: SessionRow) -> frozenset[int]:
+    """The ids of those of whom the session may have an entry: the roster, and who has one already."""
+    entries = select(AttendanceRow.student_id).where(AttendanceRow.session_id == row.id)
+    return roster_ids(session, row) | frozenset(session.scalars(entries))
+
+
+def not_expected(student: Student, row: SessionRow) -> EditError:
+    return EditError(
+        f"{student.name} ({student.student_no}) is not on the roster of {row.course.code}; import it with them first"
+    )
 
 
 def _check(new: NewEdit) -> None:
@@ -139,14 +192,7 @@ def _check(new: NewEdit) -> None:
         )
 
 
-def _is_expected(session: Session, row: SessionRow, student_id: int) -> bool:
-    entry = select(AttendanceRow.id).where(
-        AttendanceRow.session_id == row.id, AttendanceRow.student_id == student_id
-    )
-    return student_id in roster_of(session, row.course_id) or session.scalar(entry) is not None
-
-
-def _conflict(name: str, others: list[EditRow]) -> str:
+def _conflict(name: str, others: Sequence[EditRow]) -> str:
     if not others:
         return f"the entry of {name} has no such version; read it again, then edit it"
     last = others[-1]

@@ -5,19 +5,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.edits import EditError, NewEdit, edit_entry, history_of
 from db.errors import NotFoundError
 from db.ledger import refold
+from db.machine_entry import stored_entry
 from db.people import find_student
 from db.presence import Edit, Entry
 from db.records import records_of
-from db.report import SessionLine, StudentLine, session_line
+from db.report import SessionLine, StudentLine, line_of
 from db.schema import EditRow, SessionRow, Student
 from db.sessions import find_session, lock_session
 
-__all__ = ["EditLine", "EntrySheet", "Said", "entry_sheet", "save_entry"]
+__all__ = ["EditLine", "EntrySheet", "Said", "edit_lines", "edit_number", "entry_sheet", "save_entry"]
 
 LONGEST_REASON = 2000
 
@@ -40,7 +42,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class EditLine:
-    """One edit. `version`: of the entry since then; `uid`: chosen by who handed it in."""
+    """One edit. `version`: of the entry since then; `uid`: chosen by who handed it in; `number`: the ledger's for it."""
 
     said: Said
     reason: str
@@ -48,6 +50,7 @@ class EditLine:
     made_at: datetime
     version: int
     uid: str
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class EntrySheet:
     line: StudentLine
     machine: Entry | None
     edits: tuple[EditLine, ...]
+    student_id: int
 
     @property
     def version(self) -> int:
@@ -83,16 +87,17 @@ class EntrySheet:
 def entry_sheet(session: Session, session_id: int, student_no: str) -> EntrySheet:
     """Everything about one entry. Raises NotFoundError where the session or the student is none, or not of each other."""
     row = find_session(session, session_id)
-    student = find_student(session, student_no)
-    machine, expected = _machine(session, row, student)
-    edits = _lines(history_of(session, session_id, student.id))
-    if not expected and machine is None and not edits:
+    edits = edit_lines(_history(session, session_id, student_no))
+    said = edits[-1].said if edits else Said()
+    found = stored_entry(session, row, student_no, minutes_said=said.minutes is not None)
+    student, machine = found.student, found.machine
+    if not found.enrolled and machine is None and not edits:
         raise NotFoundError(
             f"{student.name} ({student_no}) is not on the roster of {row.course.code} and has no entry in session "
             f"{session_id}; import the roster with them first"
         )
     entry = _blank(student.id, machine).edited([_edit(student.id, edit) for edit in edits])
-    return EntrySheet(session_line(session, session_id), _student_line(student, entry), machine, edits)
+    return EntrySheet(line_of(session, row), _student_line(student, entry), machine, edits, student.id)
 
 
 def save_entry(session: Session, new: NewEdit) -> int:
@@ -103,7 +108,7 @@ def save_entry(session: Session, new: NewEdit) -> int:
     """
     lock_session(session, new.session_id)
     student = find_student(session, new.student_no)
-    edits = _lines(history_of(session, new.session_id, student.id))
+    edits = edit_lines(history_of(session, new.session_id, student.id))
     said = Said(new.status, new.joined_at, new.last_seen_at, new.minutes, new.remark)
     repeated = next((edit for edit in edits if new.uid and edit.uid == new.uid), None)
     if repeated is not None:
@@ -123,6 +128,12 @@ def save_entry(session: Session, new: NewEdit) -> int:
     return version
 
 
+def edit_number(session: Session, session_id: int, student_no: str, version: int) -> int | None:
+    """The number of the edit that gave an entry this version; None where none did."""
+    rows = _history(session, session_id, student_no)
+    return rows[version - 2].id if 1 < version <= 1 + len(rows) else None
+
+
 def _check(
     session: Session, row: SessionRow, student: Student, said: Said, edits: Sequence[EditLine]
 ) -> None:
@@ -130,7 +141,7 @@ def _check(
         raise EditError(f"the entry of {student.name} says just that already; change something, or leave it")
     if said.joined_at is None and said.last_seen_at is None:
         return
-    machine, _ = _machine(session, row, student)
+    machine = _machine(session, row, student)
     entry = _blank(student.id, machine).edited(
         [Edit(1, student.id, None, said.joined_at, said.last_seen_at, None, "")]
     )
@@ -148,11 +159,20 @@ def _check(
         )
 
 
-def _machine(session: Session, row: SessionRow, student: Student) -> tuple[Entry | None, bool]:
-    """The entry without staff's edits, and whether the student is expected."""
+def _machine(session: Session, row: SessionRow, student: Student) -> Entry | None:
+    """The entry without staff's edits, as the records of this moment have it."""
     records = replace(records_of(session, row), edits=())
     entries = {entry.student_id: entry for entry in records.ledger().entries}
-    return entries.get(student.id), student.id in records.roster
+    return entries.get(student.id)
+
+
+def _history(session: Session, session_id: int, student_no: str) -> Sequence[EditRow]:
+    query = (
+        select(EditRow)
+        .join(Student, Student.id == EditRow.student_id)
+        .where(EditRow.session_id == session_id, Student.student_no == student_no)
+    )
+    return session.scalars(query.order_by(EditRow.id)).all()
 
 
 def _blank(student_id: int, machine: Entry | None) -> Entry:
@@ -185,7 +205,8 @@ def _edit(student_id: int, line: EditLine) -> Edit:
     )
 
 
-def _lines(rows: Sequence[EditRow]) -> tuple[EditLine, ...]:
+def edit_lines(rows: Sequence[EditRow]) -> tuple[EditLine, ...]:
+    """The edits of one entry, oldest first."""
     return tuple(
         EditLine(
             Said(row.status, row.joined_at, row.last_seen_at, row.minutes, row.remark),
@@ -194,6 +215,7 @@ def _lines(rows: Sequence[EditRow]) -> tuple[EditLine, ...]:
             row.made_at,
             version,
             row.uid,
+            row.id,
         )
         for version, row in enumerate(rows, start=2)
     )

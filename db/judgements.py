@@ -19,6 +19,7 @@ __all__ = [
     "KnownFace",
     "drop_expired",
     "find_review",
+    "find_reviews",
     "forget_guest",
     "forget_templates",
     "known_faces",
@@ -125,6 +126,12 @@ def find_review(session: Session, review_id: int) -> ReviewRow:
     if row is None:
         raise NotFoundError(f"there is no review {review_id}; 'gridroll reviews list SESSION' shows them")
     return row
+
+
+def find_reviews(session: Session, review_ids: Collection[int]) -> Sequence[ReviewRow]:
+    """Those of these reviews that are there, oldest first."""
+    query = select(ReviewRow).where(ReviewRow.id.in_(review_ids)).order_by(ReviewRow.at, ReviewRow.id)
+    return session.scalars(query).all()
 
 
 def reviews_of(session: Session, session_id: int) -> Sequence[ReviewRow]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select, union
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from db.disputes import texts_of
@@ -34,8 +34,11 @@ __all__ = [
     "SessionLine",
     "SessionReport",
     "StudentLine",
+    "line_of",
     "list_sessions",
+    "looks_in",
     "own_entries",
+    "review_lines",
     "session_line",
     "session_report",
     "student_record",
@@ -85,6 +88,7 @@ class LookLine:
     paid: int
     reviewed: int = 0
     causes: Mapping[str, int] = field(default_factory=dict)
+    id: int = 0
 
     @property
     def is_verified(self) -> bool:
@@ -148,7 +152,11 @@ class SessionReport:
 def session_report(session: Session, session_id: int) -> SessionReport:
     """Everything about one session, students in the order of their names. Raises NotFoundError."""
     row = find_session(session, session_id)
-    students, looks, reviews = _students(session, row), _looks(session, row.id), _reviews(session, row.id)
+    students, looks, reviews = (
+        _students(session, row),
+        looks_in(session, row.id),
+        review_lines(session, reviews_of(session, row.id)),
+    )
     line = _line(
         row,
         students=sum(student.enrolled for student in students),
@@ -159,25 +167,20 @@ def session_report(session: Session, session_id: int) -> SessionReport:
     return SessionReport(line, students, looks, reviews)
 
 
-def _looks(session: Session, session_id: int) -> tuple[LookLine, ...]:
+def looks_in(session: Session, session_id: int) -> tuple[LookLine, ...]:
+    """The looks at a session in order of time; none for a session that is none."""
     row = LookRow
     columns = (row.taken_at, row.trigger, row.headcount, row.identified, row.unknown, row.searches, row.paid)
-    query = select(*columns, row.reviewed, row.causes).where(row.session_id == session_id)
-    return tuple(
-        LookLine(*found[:-1], json.loads(found[-1] or "{}"))
-        for found in session.execute(query.order_by(row.taken_at, row.uid))
-    )
+    query = select(*columns, row.reviewed, row.causes, row.id).where(row.session_id == session_id)
+    found = session.execute(query.order_by(row.taken_at, row.uid)).mappings()
+    return tuple(LookLine(**{**look, "causes": json.loads(look["causes"] or "{}")}) for look in found)
 
 
-def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
-    judged = session.execute(
-        select(JudgementRow.kind, JudgementRow.subject, JudgementRow.name)
-        .where(JudgementRow.session_id == session_id)
-        .order_by(JudgementRow.id)
-    )
-    guests = {(kind, subject): name for kind, subject, name in judged}
-    found = reviews_of(session, session_id)
-    texts = texts_of(session, session_id) if any(one.kind == DISPUTE for one in found) else {}
+def review_lines(session: Session, rows: Sequence[ReviewRow]) -> tuple[ReviewLine, ...]:
+    """Reviews as people read them, in the order given; their students are loaded with them."""
+    guests = _guests(session, [row for row in rows if row.state == "guest"])
+    disputed = {row.session_id for row in rows if row.kind == DISPUTE}
+    texts = texts_of(session, disputed) if disputed else {}
     return tuple(
         ReviewLine(
             review.kind,
@@ -186,7 +189,7 @@ def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
             review.at,
             review.state,
             review.rival.name if review.rival else None,
-            guests.get((review.kind, review.subject), ""),
+            guests.get((review.session_id, review.kind, review.subject), ""),
             review.id,
             review.settled_student.name if review.settled_student else None,
             review.settled_by,
@@ -196,13 +199,42 @@ def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
             review_mark(review),
             texts.get(review.subject, ""),
         )
-        for review in found
+        for review in rows
     )
+
+
+def _guests(session: Session, rows: Sequence[ReviewRow]) -> dict[tuple[int, str, str], str]:
+    """The names that staff gave, by session, kind and subject."""
+    if not rows:
+        return {}
+    judged = session.execute(
+        select(JudgementRow.session_id, JudgementRow.kind, JudgementRow.subject, JudgementRow.name)
+        .where(
+            JudgementRow.session_id.in_({row.session_id for row in rows}),
+            JudgementRow.subject.in_({row.subject for row in rows}),
+        )
+        .order_by(JudgementRow.id)
+    )
+    return {(number, kind, subject): name for number, kind, subject, name in judged}
 
 
 def session_line(session: Session, session_id: int) -> SessionLine:
     """One session as it stands in the list. Raises NotFoundError."""
-    return _lines(session, [find_session(session, session_id)])[0]
+    return line_of(session, find_session(session, session_id))
+
+
+def line_of(session: Session, row: SessionRow) -> SessionLine:
+    """A session, with its course loaded, as it stands in the list; in one statement."""
+    present, still_open = AttendanceRow.status.in_(CAME), ReviewRow.state == "open"
+    counts = session.execute(
+        select(
+            select(func.count()).where(Enrolment.course_id == row.course_id).scalar_subquery(),
+            select(func.count()).where(LookRow.session_id == row.id).scalar_subquery(),
+            select(func.count()).where(AttendanceRow.session_id == row.id, present).scalar_subquery(),
+            select(func.count()).where(ReviewRow.session_id == row.id, still_open).scalar_subquery(),
+        )
+    ).one()
+    return _line(row, *counts)
 
 
 def list_sessions(
@@ -250,17 +282,20 @@ def own_entries(
 
 def _students(session: Session, row: SessionRow) -> tuple[StudentLine, ...]:
     entries = _entries(session, AttendanceRow.session_id == row.id)
-    columns = (Student.id, Student.student_no, Student.name)
-    enrolled = select(*columns).join(Enrolment, Enrolment.student_id == Student.id)
     # Who left the roster keeps their entry; who joined it since shows up as not verified.
-    students = session.execute(enrolled.where(Enrolment.course_id == row.course_id)).all()
-    members = {student.id for student in students}
-    left = {student_id for _, student_id in entries} - members
-    if left:
-        students = [*students, *session.execute(select(*columns).where(Student.id.in_(left)))]
+    either = union(
+        select(Enrolment.student_id).where(Enrolment.course_id == row.course_id),
+        select(AttendanceRow.student_id).where(AttendanceRow.session_id == row.id),
+    ).subquery()
+    place = and_(Enrolment.student_id == Student.id, Enrolment.course_id == row.course_id)
+    students = session.execute(
+        select(Student.id, Student.student_no, Student.name, Enrolment.id.label("place"))
+        .join(either, either.c.student_id == Student.id)
+        .outerjoin(Enrolment, place)
+    ).all()
     in_order = sorted(students, key=lambda student: (name_order(student.name), student.student_no))
     return tuple(
-        _student_line(student, entries.get((row.id, student.id)), student.id in members)
+        _student_line(student, entries.get((row.id, student.id)), student.place is not None)
         for student in in_order
     )
 
@@ -285,7 +320,7 @@ def _entries(
 
 
 def _student_line(
-    student: Row[int, str, str], found: tuple[Any, tuple[Interval, ...]] | None, enrolled: bool = True
+    student: Any, found: tuple[Any, tuple[Interval, ...]] | None, enrolled: bool = True
 ) -> StudentLine:
     number, name = student.student_no, student.name
     if found is None:

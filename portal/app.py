@@ -8,15 +8,22 @@ from db.face_cache import FaceCache
 from db.settings import Settings
 from portal import (
     balance,
+    dashboard,
     entries,
     entry_words,
     erasures,
+    faces,
     front,
     login,
+    look_words,
+    looks,
     moments,
+    pictures,
+    queue,
     review_words,
     reviews,
     sessions,
+    students,
     wording,
 )
 from portal.access import guard
@@ -28,11 +35,30 @@ from portal.navigation import places
 from portal.own import data, record
 from portal.secret import load_secret_key
 from portal.sign_in import watch_sign_ins
+from portal.uploads import allow_uploads
 
 __all__ = ["close_app", "create_app"]
 
+PARTS = (
+    front,
+    login,
+    dashboard,
+    sessions,
+    looks,
+    entries,
+    reviews,
+    students,
+    faces,
+    pictures,
+    queue,
+    record,
+    data,
+    erasures,
+)
+"""Each with its pages."""
+
 MAX_BODY_BYTES = 256 * 1024
-"""Nothing but small forms is sent to the portal."""
+"""Nothing but small forms is sent to the portal, but for pictures; see portal/uploads.py."""
 
 
 def create_app(settings: Settings, database: Database, cache: FaceCache | None = None) -> Flask:
@@ -60,10 +86,11 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     watch_sign_ins(app)
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
+    allow_uploads(app)
     CSRFProtect(app)
-    for part in (front, login, sessions, entries, reviews, record, data, erasures):
+    for part in PARTS:
         app.register_blueprint(part.pages)
-    for words in (moments, wording, entry_words, review_words, balance):
+    for words in (moments, wording, entry_words, review_words, look_words, balance, queue):
         app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     account = "account.page" if "account.page" in app.view_functions else None

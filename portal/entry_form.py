@@ -1,7 +1,7 @@
 """The form by which staff edit an entry: what it shows, and what is read from what they sent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
@@ -11,12 +11,15 @@ from portal.moments import at_clock, clock
 
 __all__ = ["EntryForm"]
 
+WRITTEN = ("status", "joined", "last_seen", "minutes", "remark")
+
 
 @dataclass(frozen=True, slots=True)
 class EntryForm:
     """The fields as texts, empty where the entry is as the machine says.
 
-    `version`: of the entry as its editor saw it; `uid`: the same however often the form is sent.
+    `version`: of the entry as its editor saw it; `uid`: the same however often the form is sent. `kept`: fields that the
+    form does not have, which stay as staff said.
     """
 
     status: str = ""
@@ -27,6 +30,7 @@ class EntryForm:
     reason: str = ""
     version: str = ""
     uid: str = ""
+    kept: frozenset[str] = frozenset()
 
     @classmethod
     def blank(cls, sheet: EntrySheet) -> "EntryForm":
@@ -47,7 +51,9 @@ class EntryForm:
         def text(name: str) -> str:
             return values.get(name, "").replace("\r\n", "\n").strip()
 
-        return cls(**{name: text(name) for name in cls.__dataclass_fields__})
+        names = [name for name in cls.__dataclass_fields__ if name != "kept"]
+        kept = frozenset(name for name in WRITTEN if name not in values)
+        return cls(**{name: text(name) for name in names}, kept=kept)
 
     @property
     def seen_version(self) -> int | None:
@@ -58,20 +64,21 @@ class EntryForm:
     def edit(self, sheet: EntrySheet, made_by: str) -> NewEdit:
         """What the form asks for. Raises EditError for what cannot be read."""
         held = EntryForm.blank(sheet)
+        sent = replace(self, **{name: getattr(held, name) for name in self.kept})
         # A text that was not touched stands for the very moment it was made of, to the microsecond.
-        joined = sheet.said.joined_at if self.joined == held.joined else _moment(self.joined, sheet)
-        left = sheet.said.last_seen_at if self.last_seen == held.last_seen else _moment(self.last_seen, sheet)
-        minutes = sheet.said.minutes if self.minutes == held.minutes else _minutes(self.minutes)
+        joined = sheet.said.joined_at if sent.joined == held.joined else _moment(sent.joined, sheet)
+        left = sheet.said.last_seen_at if sent.last_seen == held.last_seen else _moment(sent.last_seen, sheet)
+        minutes = sheet.said.minutes if sent.minutes == held.minutes else _minutes(sent.minutes)
         return NewEdit(
             session_id=sheet.session.id,
             student_no=sheet.line.student_no,
             reason=self.reason,
             made_by=made_by,
-            status=self.status or None,
+            status=sent.status or None,
             joined_at=joined,
             last_seen_at=left,
             minutes=minutes,
-            remark=" ".join(self.remark.split()),
+            remark=" ".join(sent.remark.split()),
             expected_version=self._version(),
             uid=self._uid(sheet),
         )

@@ -15,4 +15,4 @@ pages = Blueprint("front", __name__)
 @allowed(*EVERYBODY)
 def page() -> ResponseReturnValue:
     user = viewer()
-    return redirect(url_for("sessions.listing" if user is not None and user.is_staff else "me.page"))
+    return redirect(url_for("dashboard.page" if user is not None and user.is_staff else "me.page"))

@@ -7,12 +7,14 @@ from zoneinfo import ZoneInfo
 
 __all__ = [
     "FILTERS",
+    "age",
     "at_clock",
     "between_joined",
     "between_left",
     "clock",
     "day",
     "hours",
+    "length_words",
     "local",
     "utc_text",
     "zone",
@@ -90,17 +92,32 @@ def at_clock(text: str, near: datetime, time_zone: str) -> datetime:
     return nearest
 
 
+def length_words(span: timedelta) -> str:
+    """e.g. `4 minutes`, `2 hours`; never less than a minute."""
+    minutes = max(round(span / timedelta(minutes=1)), 1)
+    if minutes < 90:
+        return f"{minutes} {'minute' if minutes == 1 else 'minutes'}"
+    return f"{round(minutes / 60)} hours"
+
+
+def age(span: timedelta) -> str:
+    """How long ago something was, e.g. `under a minute ago`."""
+    return "under a minute ago" if span < timedelta(minutes=1) else f"{length_words(span)} ago"
+
+
 def utc_text(moment: datetime) -> str:
     """ISO 8601 in UTC with microseconds and `Z`, e.g. `2026-03-02T08:02:55.000000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
+    "age": age,
     "between_joined": between_joined,
     "between_left": between_left,
     "clock": clock,
     "day": day,
     "hours": hours,
+    "length_words": length_words,
     "utc_text": utc_text,
     "zone": zone,
 }

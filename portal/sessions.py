@@ -2,16 +2,17 @@
 
 import json
 
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Response, jsonify, make_response, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from db.report import SessionReport, list_sessions, session_report
+from db.report import SessionReport, list_sessions, looks_in, session_report
 from portal.access import STAFF, allowed
 from portal.desk import desk
 from portal.figures import is_running
+from portal.live import live_answer
 from portal.report_files import as_csv, as_json, as_xlsx, file_stem
-from portal.session_page import SESSION, session_page
-from portal.sign_in import viewer
+from portal.session_page import SESSION, live_parts, session_page
+from portal.sign_in import unattended, viewer
 from portal.timeline import draw_timeline
 
 __all__ = ["pages"]
@@ -37,6 +38,31 @@ def listing() -> ResponseReturnValue:
 @allowed(*STAFF)
 def page(session_id: int) -> ResponseReturnValue:
     return session_page(session_id)
+
+
+@pages.get(f"/sessions/{SESSION}/live.json")
+@unattended
+@allowed(*STAFF)
+def live(session_id: int) -> Response:
+    parts, looks = live_parts(session_id)
+    return live_answer(parts, looks=looks)
+
+
+@pages.get(f"/sessions/{SESSION}/looks.json")
+@unattended
+@allowed(*STAFF)
+def looks(session_id: int) -> Response:
+    """What the chart is drawn of: seconds since 1970, heads, and where each look has its page."""
+    desk().follow(session_id)
+    with desk().database.reading() as reading:
+        found = looks_in(reading, session_id)
+    return jsonify(
+        times=[look.taken_at.timestamp() for look in found],
+        headcount=[look.headcount for look in found],
+        identified=[look.identified for look in found],
+        explained=[look.identified + look.reviewed for look in found],
+        pages=[url_for("looks.page", session_id=session_id, look_id=look.id) for look in found],
+    )
 
 
 @pages.get(f"/sessions/{SESSION}/timeline.svg")

@@ -2,11 +2,13 @@
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import flask_login
-from flask import Flask, g, session
+from flask import Flask, current_app, g, request, session
 from sqlalchemy.orm import Session
 
 from db.accounts import begin_sign_in, end_sign_in, find_sign_in, find_user, renew_hash, touch_sign_in
@@ -23,9 +25,12 @@ __all__ = [
     "sign_in",
     "sign_out",
     "signed_in_once",
+    "unattended",
     "viewer",
     "watch_sign_ins",
 ]
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 IDLE = timedelta(hours=2)
 """A sign-in ends after so long without a request."""
@@ -142,7 +147,7 @@ def _load(token: str) -> Viewer | None:
         if row is None:
             return None
         courses = _courses(reading, row.user)
-    if desk().now() - row.last_used_at > TOUCHED_EVERY:
+    if desk().now() - row.last_used_at > TOUCHED_EVERY and not _unattended():
         database.transact(lambda writing: touch_sign_in(writing, token_hash))
     user, student = row.user, row.user.student
     return Viewer(
@@ -155,6 +160,16 @@ def _load(token: str) -> Viewer | None:
         student.name if student else user.name,
         courses,
     )
+
+
+def unattended(view: View) -> View:
+    """Mark a view that open pages ask by themselves: to be asked is no sign that anybody is still there."""
+    view.__dict__["unattended"] = True
+    return view
+
+
+def _unattended() -> bool:
+    return hasattr(current_app.view_functions.get(request.endpoint or ""), "unattended")
 
 
 def _courses(reading: Session, user: User) -> frozenset[int] | None:

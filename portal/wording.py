@@ -24,6 +24,7 @@ TRIGGERS = {
     "unsettled": "A face had no settled name yet",
     "spot": "Spot check",
     "none": "Nothing changed, nobody asked",
+    "picture": "A picture was handed in",
 }
 
 SOURCES = {"system": "Gridroll", "staff": "Staff"}

@@ -24,8 +24,9 @@ from db.people import (
 from db.settings import Settings
 from recognizer.engine import FaceEngine
 from recognizer.errors import PhotoError, RecognizerError
+from recognizer.gate import Gate
 from recognizer.intake import Intake, Owner, sha256_of
-from recognizer.photo import Photo, read_photo
+from recognizer.photo import Photo, open_photo, read_photo
 from recognizer.photo_folder import contained, photos_in, printable
 from recognizer.picture import read_picture_file
 from recognizer.quality import Finding, findings
@@ -182,6 +183,15 @@ class Enrolment:
         return self._add(
             self._agreed(student_no, consent, lookalikes), content, name, consent, lookalikes, confirmed
         )
+
+    def vet_picture(
+        self, student_no: str, student_name: str, content: bytes, name: str, lookalikes: Sequence[str] = ()
+    ) -> None:
+        """Would the photograph of a student who is not registered yet be taken? Raises as `add_picture` where not."""
+        gate = Gate(self._database, self._engine, self._settings)
+        photo = open_photo(content, name, self._settings.max_photo_pixels)
+        gate.check_quality(photo, name)
+        gate.check_identity(photo, name, student_no, student_name, {}, lookalikes)
 
     def check(self, photo: Photo) -> list[Finding]:
         """What is wrong with a photograph, the most useful first, before anybody is asked to hand it in. Empty: nothing."""

@@ -13,7 +13,7 @@ from PIL import ImageOps, UnidentifiedImageError
 from recognizer.errors import PhotoError
 from recognizer.observation import Image
 
-__all__ = ["clean_jpeg", "decode_picture", "jpeg_of_image", "read_picture_file"]
+__all__ = ["clean_jpeg", "decode_picture", "jpeg_of_image", "read_picture_file", "shrunk_jpeg"]
 
 # Pillow only warns between 90 and 180 megapixels.
 warnings.filterwarnings("error", category=PillowImage.DecompressionBombWarning)
@@ -86,3 +86,9 @@ def jpeg_of_image(image: Image) -> bytes:
     if not encoded:
         raise PhotoError(f"an image of shape {image.shape} cannot be made a JPEG")
     return jpeg.tobytes()
+
+
+def shrunk_jpeg(jpeg: bytes, longest_side_px: int) -> bytes:
+    """A kept photograph at a smaller size; as it is where it is smaller already. Raises PhotoError."""
+    image = decode_picture(jpeg, "the photograph", KEPT_SIDE_PX * KEPT_SIDE_PX, longest_side_px)
+    return jpeg_of_image(image)

@@ -45,7 +45,7 @@ def list_(session_id: int, kind: str) -> None:
         catch_up(database, session_id)
         with database.reading() as reading:
             find_session(reading, session_id)
-            texts = texts_of(reading, session_id)
+            texts = texts_of(reading, [session_id])
             lines = [_line(row, texts.get(row.subject)) for row in reviews_of(reading, session_id)]
     finally:
         database.close()

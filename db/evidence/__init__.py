@@ -5,9 +5,18 @@ belongs to. Enrolment photographs lie beside the crops, for as long as their fac
 program that is killed leaves a row without its blob, or a blob that nobody would find.
 """
 
-__all__ = ["Archive", "BlobStore", "Exhibit", "Kept", "KeptPhoto", "exhibits_of", "open_archive"]
+__all__ = [
+    "Archive",
+    "BlobStore",
+    "Exhibit",
+    "Kept",
+    "KeptPhoto",
+    "exhibits_of",
+    "kept_until",
+    "open_archive",
+]
 
 from db.evidence.archive import Archive, open_archive
 from db.evidence.blobs import BlobStore
 from db.evidence.claims import Kept, KeptPhoto
-from db.evidence.exhibits import Exhibit, exhibits_of
+from db.evidence.exhibits import Exhibit, exhibits_of, kept_until

@@ -10,7 +10,7 @@ from db.evidence.claims import batches
 from db.schema import EvidenceRow, JudgementRow, LookRow, NamingRow, Student
 from db.tracks import GUEST, IS_STUDENT, NAMED
 
-__all__ = ["Exhibit", "exhibits_of", "of_guest", "of_student", "remove_rows"]
+__all__ = ["Exhibit", "exhibits_of", "kept_until", "of_guest", "of_student", "remove_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +119,9 @@ def _occupant() -> ColumnElement[tuple[int, str]]:
 def digest_of(session: Session, evidence_id: int) -> str | None:
     """The name of a crop's blob; None where there is no such crop."""
     return session.scalar(select(EvidenceRow.digest).where(EvidenceRow.id == evidence_id))
+
+
+def kept_until(session: Session, session_id: int, evidence_id: int) -> datetime | None:
+    """How long a crop of this session is kept; None where the session has no such crop."""
+    query = select(EvidenceRow.keep_until)
+    return session.scalar(query.where(EvidenceRow.id == evidence_id, EvidenceRow.session_id == session_id))

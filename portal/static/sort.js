@@ -20,16 +20,23 @@
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", upwards ? "ascending" : "descending");
     const body = table.tBodies[0];
-    const rows = [...body.rows].sort((a, b) => {
+    // A row that belongs to the one before it stays with it.
+    const groups = [];
+    for (const row of body.rows) {
+      if ("withPrevious" in row.dataset) groups.at(-1).push(row);
+      else groups.push([row]);
+    }
+    groups.sort(([a], [b]) => {
       const [one, other] = [key(a, column), key(b, column)];
       if (one === "" || other === "") return (one === "") - (other === "");
       return upwards ? compare(one, other) : compare(other, one);
     });
-    body.append(...rows);
+    body.append(...groups.flat());
   };
 
   for (const table of document.querySelectorAll("table[data-sortable]")) {
     for (const heading of table.tHead.rows[0].cells) {
+      if (heading.tagName !== "TH") continue;
       const button = document.createElement("button");
       button.type = "button";
       button.className = "sort";

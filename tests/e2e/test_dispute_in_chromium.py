@@ -15,7 +15,7 @@ from portal.app import create_app
 from portal.desk import desk_of
 from tests.e2e.browsing import fits, served, visiting
 from tests.portal.cast import INSTRUCTOR, STUDENT_B, class_of_two
-from tests.portal.pictures import keep_crop
+from tests.portal.crops import keep_crop
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,9 @@ def record(writing: Session, row: SessionRow, script: Iterable[Seen]) -> None:
                 headcount=len(seen.heads),
                 searches=len(asked),
                 paid=0,
-                sightings=tuple(NewSighting(track, (0, 0, 50, 50)) for track in seen.heads),
+                sightings=tuple(
+                    NewSighting(track, box_xyxy(place)) for place, track in enumerate(seen.heads)
+                ),
                 namings=tuple(
                     naming(track, who, seen.similarity_pct.get(track, 97.0)) for track, who in asked.items()
                 ),
@@ -80,6 +82,12 @@ def record(writing: Session, row: SessionRow, script: Iterable[Seen]) -> None:
         )
     record_looks(writing, looks)
     refold(writing, row)
+
+
+def box_xyxy(place: int) -> tuple[int, int, int, int]:
+    """Where a head is in a grid of five columns, in pixels."""
+    left, top = 110 + 256 * (place % 5), 30 + 144 * (place // 5)
+    return left, top, left + 64, top + 80
 
 
 def naming(track: str, who: int | None, similarity_pct: float) -> NewNaming:
@@ -148,6 +156,33 @@ def class_of_sixteen(
         row = start_session(writing, COURSE, title, starts_at, 45)
         minutes = sorted(rng.uniform(0.2, until_min - 0.2) for _ in range(looks))
         record(writing, row, [_look(minute, students) for minute in minutes])
+        return row.id
+
+
+def class_in_doubt(
+    database: Database, starts_at: datetime = START, title: str = "Week 5: doubts", students: int = 12
+) -> int:
+    """Everybody is most like themselves, but not enough to be named; and a stranger. Returns the session's id."""
+    with database.writing() as writing:
+        course = make_course(writing, COURSE, ZONE)
+        enrolled = enrol(
+            writing,
+            course,
+            [
+                roster_line(f"2026-{1001 + index}", name, f"{name.split()[0].lower()}@example.edu")
+                for index, name in enumerate(NAMES[:students])
+            ],
+        )
+        index_faces(writing, enrolled)
+        row = start_session(writing, COURSE, title, starts_at, 45)
+        heads: dict[str, int | None] = {f"t{index:02}": one.id for index, one in enumerate(enrolled)}
+        similar = {track: 80.0 + index / 2 for index, track in enumerate(heads)}
+        # One a minute, so that each doubt has a time of its own.
+        script = [
+            Seen(minute, dict(list(heads.items())[: minute + 1]), similar) for minute in range(len(heads))
+        ]
+        script += [Seen(minute, heads | {"stranger": None}, similar) for minute in (30, 32)]
+        record(writing, row, script)
         return row.id
 
 

@@ -1,27 +1,36 @@
-"""Crops and photographs kept in the portal's tests as looks and enrolment leave them."""
+"""Pictures to hand in: the drawn people of the demo."""
 
-from sqlalchemy import select
+import io
+from collections.abc import Sequence
+from typing import Any
 
-from db.database import Database
-from db.evidence import Archive
-from db.evidence.claims import attach
-from db.schema import EvidenceRow, LookRow
+import cv2
+import numpy as np
 
-__all__ = ["keep_crop"]
+from demo.cast import CAST, STRANGER, Person, portrait
+
+__all__ = ["ANN", "BEN", "CID", "GUEST", "class_picture", "photo_of", "sent"]
+
+ANN, BEN, CID, GUEST = CAST[0], CAST[1], CAST[2], STRANGER
 
 
-def keep_crop(
-    database: Database, archive: Archive, session_id: int, track: str, picture: bytes, look: int = 0
-) -> int:
-    """Keep a crop of a track at one of a session's looks, the first where none is named; returns its id."""
-    kept = archive.keep({track: picture})
-    with database.writing() as writing:
-        looks = select(LookRow.id).where(LookRow.session_id == session_id).order_by(LookRow.taken_at)
-        look_id = writing.scalars(looks).all()[look]
-        attach(writing, session_id, look_id, kept)
-        writing.flush()
-        found = writing.scalar(
-            select(EvidenceRow.id).where(EvidenceRow.look_id == look_id, EvidenceRow.track == track)
-        )
-        assert found is not None
-        return found
+def photo_of(person: Person, height_px: int = 640) -> bytes:
+    """A photograph as a JPEG file."""
+    return _jpeg(cv2.resize(portrait(person), (height_px * 4 // 5, height_px)))
+
+
+def class_picture(people: Sequence[Person], height_px: int = 400) -> bytes:
+    """These people side by side."""
+    size = (height_px * 4 // 5, height_px)
+    return _jpeg(np.hstack([cv2.resize(portrait(person), size) for person in people]))
+
+
+def sent(content: bytes, name: str = "me.jpg") -> tuple[io.BytesIO, str]:
+    """A file field of a form."""
+    return io.BytesIO(content), name
+
+
+def _jpeg(image: Any) -> bytes:
+    encoded, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    assert encoded
+    return bytes(content.tobytes())

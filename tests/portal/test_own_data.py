@@ -25,7 +25,7 @@ from portal.desk import desk_of
 from portal.own import bundle
 from tests.portal.cast import ADMIN, STAFF, START, STUDENT_A, STUDENT_B
 from tests.portal.conftest import Browser
-from tests.portal.pictures import keep_crop
+from tests.portal.crops import keep_crop
 from tests.portal.statements import MOST, counting
 
 JPEG = cv2.imencode(".jpg", cv2.resize(portrait(CAST[0]), (80, 100)))[1].tobytes()

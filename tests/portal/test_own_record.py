@@ -24,7 +24,7 @@ from portal.desk import desk_of
 from portal.own.calendar import WEEKS, draw_term, term_of
 from tests.portal.cast import ADMIN, COURSE, START, STUDENT_A, STUDENT_B, ZONE, Seen, record
 from tests.portal.conftest import Browser
-from tests.portal.pictures import keep_crop
+from tests.portal.crops import keep_crop
 from tests.portal.statements import MOST, counting
 
 JPEG = cv2.imencode(".jpg", np.full((40, 40, 3), 90, np.uint8))[1].tobytes()

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("meeting")
 
 
 @pytest.mark.parametrize(
-    ("email", "page"), [(ADMIN, "/sessions"), (STUDENT_A, "/me"), (f"  {ADMIN.upper()} ", "/sessions")]
+    ("email", "page"), [(ADMIN, "/today"), (STUDENT_A, "/me"), (f"  {ADMIN.upper()} ", "/today")]
 )
 def test_everybody_gets_to_where_their_work_is(browser: Browser, email: str, page: str) -> None:
     assert browser.sign_in(email).location == "/"
