@@ -229,6 +229,10 @@ class Settings(BaseSettings):
     portal_longest_hours: int = Field(
         default=12, ge=1, le=720, description="A sign-in ends after so long in any case."
     )
+    webhook_private: bool = Field(
+        default=False,
+        description="True: webhooks may also be at private and loopback addresses, for programs of one's own network.",
+    )
     smtp_url: str = Field(
         default="",
         description="Mail server: `smtp://user:password@host:587` (encrypted by STARTTLS) or `smtps://…`.",

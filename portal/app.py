@@ -32,10 +32,12 @@ from portal import (
     roster,
     sessions,
     students,
+    webhooks,
     wording,
 )
 from portal.access import guard
 from portal.admin import Office, put_office
+from portal.api import MAX_LOOK_BYTES, register_api
 from portal.backroom import Backroom
 from portal.bodies import limit_bodies
 from portal.courses import words as course_words
@@ -72,6 +74,7 @@ PARTS = (
     record,
     data,
     erasures,
+    webhooks,
 )
 """Each with its pages."""
 
@@ -95,6 +98,8 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.portal_https,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        # What the server takes before the portal, which knows the limit of each address, says what is wrong.
+        LARGEST_BODY=2 * MAX_LOOK_BYTES,
         # As long as the sign-in: a page left open over lunch can still be sent.
         WTF_CSRF_TIME_LIMIT=None,
         # The token does it; who sends no Referer, for privacy, may use the portal as well. The cookie's prefix keeps other
@@ -114,12 +119,13 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     guard(app)
     allow_uploads(app)
     limit_bodies(app)
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     app.url_map.converters["course"] = CodeConverter
     for part in PARTS:
         app.register_blueprint(part.pages)
     for blueprint in accounts.pages:
         app.register_blueprint(blueprint)
+    register_api(app, csrf.exempt)
     for words in (moments, wording, entry_words, review_words, look_words, course_words, balance, queue):
         app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

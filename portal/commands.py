@@ -131,6 +131,7 @@ def serve(host: str | None, port: int | None) -> None:
     from portal.app import close_app, create_app, public_url
     from portal.keeper import LedgerKeeper
     from portal.server import make_server
+    from portal.webhooks import Courier
 
     settings = load_settings()
     with _database() as database, _cache(settings) as cache, LedgerKeeper(database):
@@ -150,7 +151,7 @@ def serve(host: str | None, port: int | None) -> None:
             )
         sys.stdout.flush()
         try:
-            with sweeping(settings, database):
+            with sweeping(settings, database), Courier(settings, database):
                 server.serve()
         finally:
             close_app(app)

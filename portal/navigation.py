@@ -33,7 +33,7 @@ PLACES = (
     Place("Students", "students.listing", ("students", "faces", "pictures", "erasures"), STAFF),
     Place("Reports", "reports.page", ("reports",), STAFF),
     Place("History", "history.page", ("history",), OFFICE),
-    Place("Admin", "admin.page", ("admin", "users", "tokens"), frozenset({"admin"})),
+    Place("Admin", "admin.page", ("admin", "users", "tokens", "webhooks"), frozenset({"admin"})),
     Place("My attendance", "me.page", ("me", "calendar"), frozenset({"student"})),
     Place("My data", "mine.page", ("mine",), frozenset({"student"})),
 )

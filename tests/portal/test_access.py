@@ -64,6 +64,11 @@ def for_lists(path: str) -> Row:
     return for_staff(path, elsewhere=200)
 
 
+def for_programs(path: str, agent: int = 403) -> Row:
+    """Nobody's cookie opens it. `agent`: what a token for observations gets."""
+    return Row(path, 401, 401, 401, 401, 401, 401, 401, agent)
+
+
 def for_admins(path: str, done: int = 200) -> Row:
     nobody = 401 if path.startswith("POST ") else 302
     return Row(path, nobody, 404, 404, 403, 403, 403, done, nobody)
@@ -123,6 +128,32 @@ TABLE = {
     "tokens.new_own": for_lists("/account/tokens/new"),
     "tokens.add_own": for_staff("POST /account/tokens", 400, elsewhere=400),
     "tokens.revoke_own": for_staff("POST /account/tokens/99/revoke", 404),  # nobody’s
+    "api_sessions.listing": for_programs("/api/v1/sessions"),
+    "api_sessions.plan": for_programs("POST /api/v1/sessions"),
+    "api_sessions.one": for_programs("/api/v1/sessions/1"),
+    "api_attendance.listing": for_programs("/api/v1/sessions/1/attendance"),
+    "api_attendance.one": for_programs("/api/v1/sessions/1/attendance/S-1"),
+    "api_attendance.write": for_programs("PUT /api/v1/sessions/1/attendance/S-1"),
+    "api_reviews.listing": for_programs("/api/v1/reviews"),
+    "api_reviews.one": for_programs("/api/v1/sessions/1/reviews/1"),
+    "api_reviews.settle": for_programs("POST /api/v1/sessions/1/reviews/1/settlement"),
+    "api_people.students": for_programs("/api/v1/students"),
+    "api_people.student": for_programs("/api/v1/students/S-1"),
+    "api_people.courses": for_programs("/api/v1/courses"),
+    "api_people.course": for_programs(f"/api/v1/courses/{COURSE}"),
+    "api_people.add_course": for_programs("POST /api/v1/courses"),
+    "api_people.add_student": for_programs(f"POST /api/v1/courses/{COURSE}/students"),
+    "api_reports.session": for_programs("/api/v1/sessions/1/report"),
+    "api_reports.term": for_programs(f"/api/v1/courses/{COURSE}/term"),
+    "api_observations.span": for_programs("/api/v1/sessions/1/observations", 200),
+    "api_observations.take": for_programs("POST /api/v1/sessions/1/observations", 415),  # no body at all
+    "api.openapi": for_lists("/api/v1/openapi.json"),
+    "api.docs": for_lists("/api/v1/docs"),
+    "webhooks.listing": for_admins("/admin/webhooks"),
+    "webhooks.add": for_admins("POST /admin/webhooks", 400),
+    "webhooks.test": for_admins("POST /admin/webhooks/1/test", 404),
+    "webhooks.end": for_admins("POST /admin/webhooks/1/end", 404),
+    "webhooks.again": for_admins("POST /admin/webhooks/messages/1/again", 404),
     "students.listing": for_lists("/students"),
     "students.page": for_staff("/students/S-1"),
     "students.photo": for_staff("/students/S-1/photos/1.jpg", 404),  # there is none yet

@@ -177,6 +177,7 @@ def upgrade() -> None:
         sa.Column("course_id", KEY, nullable=True),
         sa.Column("made_at", UTCDateTime(), nullable=False),
         sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.Column("told_seq", KEY, server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(["course_id"], ["courses.id"], name=op.f("fk_webhooks_course_id")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_webhooks_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
