@@ -18,7 +18,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from bench.mariadb import mariadb
-from bench.reading import watching
+from bench.reading import own_record, watching
 from bench.school import Meeting, School, make_school
 from db.accounts import find_sign_in
 from db.costs import session_costs
@@ -29,7 +29,7 @@ from db.judgements import known_faces
 from db.ledger import catch_up
 from db.looks import find_look, looks_of, namings_of, recognisable_now, tracks_before
 from db.people import cached_faces, indexed_faces, roster_of
-from db.report import list_sessions, session_report, student_record
+from db.report import list_sessions, session_report
 from db.schema import AttendanceRow, Base, JudgementRow, SessionRow
 from db.sessions import find_session
 from db.term import term_report
@@ -128,7 +128,7 @@ BUSIEST = (
     Busy(
         "a student's record",
         "students",
-        lambda reading, school, _: student_record(reading, school.student_id),
+        lambda reading, school, _: own_record(reading, school.student_id),
     ),
     Busy(
         "a course's term",

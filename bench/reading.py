@@ -21,12 +21,13 @@ from db.database import Database
 from db.due import due_sessions
 from db.judgements import known_faces
 from db.looks import find_look, tracks_before
+from db.own_record import courses_of, own_marks
 from db.people import cached_faces, indexed_faces, roster_of
-from db.report import list_sessions, session_report, student_record
+from db.report import list_sessions, own_entries, session_report
 from db.sessions import find_session
 from db.term import term_report
 
-__all__ = ["Question", "Timed", "questions", "timed", "watching"]
+__all__ = ["Question", "Timed", "own_record", "questions", "timed", "watching"]
 
 RUNS = 15
 PRICE = Decimal("0.001")
@@ -73,11 +74,18 @@ def questions(school: School, held: Sequence[Meeting]) -> list[Question]:
         Question("session page, class of 30", lambda reading: _page(reading, small.session_id), 50),
         Question("term report, 300 students", lambda reading: term_report(reading, school.large, now), 1000),
         Question("list of sessions", list_sessions),
-        Question("student's page", lambda reading: student_record(reading, school.student_id)),
+        Question("student's page", lambda reading: own_record(reading, school.student_id)),
         Question("sign-in", lambda reading: _sign_in(reading, school.token_hash)),
         Question("what a look asks, class of 30", lambda reading: _before_a_look(reading, small)),
         Question("costs of a month", lambda reading: month_costs(reading, "2026-10", "USD", PRICE)),
     ]
+
+
+def own_record(reading: Session, student_id: int) -> None:
+    """What a student's own page asks."""
+    marks = own_marks(reading, student_id)
+    courses_of(reading, student_id)
+    own_entries(reading, student_id, [mark.session_id for mark in marks[:20]], "", "")
 
 
 def timed(database: Database, question: Question, runs: int = RUNS) -> Timed:

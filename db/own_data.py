@@ -26,6 +26,7 @@ from db.schema import (
     SessionRow,
     SignIn,
     Student,
+    TokenRow,
     User,
 )
 
@@ -76,6 +77,13 @@ def own_data(session: Session, student_id: int) -> OwnData:
             .join(User, User.id == SignIn.user_id)
             .where(User.student_id == student_id)
             .order_by(SignIn.created_at),
+        ),
+        "calendar_links": _rows(
+            session,
+            select(TokenRow.name, TokenRow.made_at, TokenRow.last_used_at, TokenRow.revoked_at)
+            .join(User, User.id == TokenRow.user_id)
+            .where(User.student_id == student_id)
+            .order_by(TokenRow.id),
         ),
         "courses": _rows(
             session,

@@ -62,7 +62,7 @@ def make() -> ResponseReturnValue:
             held = [one for one in list_tokens(writing, owner.id) if _is_link(one.scopes, one.revoked_at)]
             if len(held) >= MOST_LINKS:
                 raise PortalError(f"you have {MOST_LINKS} links, which is as many as fit; end one first")
-            add_token(writing, name, hash_token(token), [SCOPE], owner, actor=user.email)
+            add_token(writing, name, hash_token(token), [SCOPE], owner, actor=user.actor)
     except StoreError:
         raise
     except GridrollError as error:
@@ -81,7 +81,7 @@ def end(link_id: int) -> ResponseReturnValue:
         mine = {one.id for one in list_tokens(writing, user.user_id) if SCOPE in one.scopes.split()}
         if link_id not in mine:
             abort(404)
-        revoke_token(writing, link_id, user.email)
+        revoke_token(writing, link_id, user.actor)
     flash("The link gives nothing any more.")
     return redirect(url_for(".page"))
 

@@ -70,11 +70,10 @@ def draw_term(term: Term) -> str:
         if name
     ]
     parts += _months(term.monday)
-    shown = {one.on: one for one in term.days}
-    for number in range(WEEKS * 7):
-        on = term.monday + timedelta(days=number)
-        week, weekday = divmod(number, 7)
-        parts.append(_square(shown.get(on), LEFT + week * PITCH, TOP + weekday * PITCH))
+    parts += _empty_squares()
+    for one in term.days:
+        week, weekday = divmod((one.on - term.monday).days, 7)
+        parts.append(_square(one, LEFT + week * PITCH, TOP + weekday * PITCH))
     return element(
         "svg",
         *parts,
@@ -96,9 +95,23 @@ def _months(monday: date) -> Iterable[str]:
             before, last = middle.month, week
 
 
-def _square(one: Day | None, x: float, y: float) -> str:
-    if one is None:
-        return element("rect", x=x, y=y, width=CELL, height=CELL, rx=3, **paint(LIGHT, fill="band"))
+def _empty_squares() -> Iterable[str]:
+    """All days at once: as squares of their own they would be most of the page."""
+    square = element("rect", width=CELL, height=CELL, rx=3, **paint(LIGHT, fill="band"))
+    yield element(
+        "pattern",
+        square,
+        id="no-session",
+        patternUnits="userSpaceOnUse",
+        x=LEFT,
+        y=TOP,
+        width=PITCH,
+        height=PITCH,
+    )
+    yield element("rect", x=LEFT, y=TOP, width=WEEKS * PITCH, height=7 * PITCH, fill="url(#no-session)")
+
+
+def _square(one: Day, x: float, y: float) -> str:
     share = CELL / len(one.marks)
     bands = [
         element(

@@ -1,6 +1,7 @@
 """A student's data: the consent, given and withdrawn; a download of everything; the wish to be erased."""
 
 import hashlib
+import io
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
@@ -69,7 +70,10 @@ def download() -> ResponseReturnValue:
     me, now = person(), desk().now()
     file = pack(desk().database, desk().backroom.archive, me.student_id, now)
     name = f"gridroll-my-data-{now:%Y-%m-%d}.zip"
-    return send_file(file, mimetype="application/zip", as_attachment=True, download_name=name)
+    answer = send_file(file, mimetype="application/zip", as_attachment=True, download_name=name)
+    answer.content_length = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    return answer
 
 
 @pages.post("/me/data/erasure")

@@ -145,6 +145,7 @@ def packed(browser: Browser, ada: int) -> zipfile.ZipFile:
     answer = browser.get("/me/data/download")
     assert answer.mimetype == "application/zip"
     assert "attachment" in answer.headers["Content-Disposition"]
+    assert answer.content_length == len(answer.data)
     return zipfile.ZipFile(io.BytesIO(answer.data))
 
 
