@@ -67,10 +67,12 @@ class Page:
 PAGES = (
     Page(PEER, "nobody", "/static/menu.js"),
     Page("sign-in", "nobody", "/login"),
+    Page("today", "admin", "/today"),
     Page("sessions", "admin", "/sessions"),
     Page("session, class of 30", "admin", "/sessions/{session}"),
     Page("session, class of 300", "admin", "/sessions/{large}"),
     Page("entry", "admin", "/sessions/{session}/entries/{entry}"),
+    Page("today of an instructor", "instructor", "/today"),
     Page("sessions of an instructor", "instructor", "/sessions"),
     Page("session of an instructor", "instructor", "/sessions/{large}"),
     Page("student's record", "student", "/me"),

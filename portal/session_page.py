@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import render_template, request
+from flask import get_template_attribute, render_template, request
 from markupsafe import Markup
 
 from db.budget import allowance, budget_of
@@ -78,7 +78,7 @@ def roll_parts(session_id: int, student_no: str, undo: dict[str, Any]) -> dict[s
     line = next(line for line in report.students if line.student_no == student_no)
     told = _figures(report)
     return {
-        "row": render_template("sessions/_row.html", line=line, ticked=False, visible=True, **told),
+        "row": get_template_attribute("sessions/_row.html", "attendance_row")(report.session, line),
         "told": render_template("sessions/_told.html", undo=undo, **told),
         "parts": {"figures": render_template("sessions/_figures.html", cost=cost, **told)},
     }
