@@ -73,6 +73,8 @@ PAGES = (
     Page("session, class of 300", "admin", "/sessions/{large}"),
     Page("entry", "admin", "/sessions/{session}/entries/{entry}"),
     Page("today of an instructor", "instructor", "/today"),
+    Page("reviews", "admin", "/reviews"),
+    Page("reviews, most certain first", "admin", "/reviews?order=certain"),
     Page("sessions of an instructor", "instructor", "/sessions"),
     Page("session of an instructor", "instructor", "/sessions/{large}"),
     Page("student's record", "student", "/me"),

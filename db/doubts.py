@@ -7,10 +7,20 @@ from itertools import groupby
 
 from db.tracks import Occupant, Tracks
 
-__all__ = ["CUES", "IDENTITY", "Doubt", "headcount_runs", "track_doubts", "two_tiles"]
+__all__ = [
+    "CUES",
+    "DISPUTE",
+    "IDENTITY",
+    "Dispute",
+    "Doubt",
+    "disputed",
+    "headcount_runs",
+    "track_doubts",
+    "two_tiles",
+]
 
 UNKNOWN_FACE, LOW_SIMILARITY, SMALL_MARGIN = "unknown_face", "low_similarity", "small_margin"
-TWO_TILES, HEADCOUNT = "two_tiles", "headcount"
+TWO_TILES, HEADCOUNT, DISPUTE = "two_tiles", "headcount", "dispute"
 IDENTITY = frozenset({UNKNOWN_FACE, LOW_SIMILARITY, SMALL_MARGIN})
 CUES = frozenset({"still_picture", "loop"})
 HEADCOUNT_LOOKS = 3
@@ -21,7 +31,7 @@ HEADCOUNT_LOOKS = 3
 class Doubt:
     """Something staff should settle.
 
-    `subject` is the track, for a headcount the look at which it began. `student_id`: the student it may concern, or
+    `subject` is the track, for a headcount the look at which it began, for a dispute the dispute. `student_id`: the student it may concern, or
     None; `rival_id`: another one it may concern as well; `beside`: the other track of two tiles.
     """
 
@@ -35,6 +45,26 @@ class Doubt:
     @property
     def students(self) -> frozenset[int]:
         return frozenset(one for one in (self.student_id, self.rival_id) if one is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A student's word against their entry. It is no doubt of the machine's and changes no status."""
+
+    number: int
+    student_id: int
+    made_at: datetime
+
+    @property
+    def subject(self) -> str:
+        return f"{DISPUTE}:{self.number}"
+
+
+def disputed(disputes: Iterable[Dispute], tracks: Tracks) -> Iterable[Doubt]:
+    """Those of the disputes that staff have not answered."""
+    for one in disputes:
+        if not tracks.is_settled(DISPUTE, one.subject):
+            yield Doubt(DISPUTE, one.subject, one.student_id, one.made_at)
 
 
 def track_doubts(

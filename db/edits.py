@@ -165,7 +165,7 @@ def histories_of(session: Session, session_id: int, student_ids: Collection[int]
 def expected_in(session: Session, row: SessionRow) -> frozenset[int]:
     """The ids of those of whom the session may have an entry: the roster, and who has one already."""
     entries = select(AttendanceRow.student_id).where(AttendanceRow.session_id == row.id)
-    return frozenset(roster_ids(session, row.course_id)) | frozenset(session.scalars(entries))
+    return roster_ids(session, row) | frozenset(session.scalars(entries))
 
 
 def not_expected(student: Student, row: SessionRow) -> EditError:

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, union
 from sqlalchemy.orm import Session
 
 from db.due import mark_due
 from db.errors import GridrollError, NotFoundError
 from db.people import find_course, find_student
 from db.proof import note_record
-from db.schema import Enrolment, ExcuseRow, SessionRow
+from db.schema import Enrolment, ExcuseRow, SessionRow, Student
 
 __all__ = ["add_excuse", "excused_in", "excuses_of", "withdraw_excuse"]
 
@@ -76,18 +76,24 @@ def excuses_of(session: Session, student_id: int | None = None) -> Sequence[Excu
 
 def excused_in(session: Session, row: SessionRow) -> frozenset[int]:
     """The students excused from a session."""
-    query = (
+    covers = (
+        ExcuseRow.withdrawn_at.is_(None),
+        ExcuseRow.from_at <= row.starts_at,
+        ExcuseRow.until_at > row.starts_at,
+        or_(ExcuseRow.course_id.is_(None), ExcuseRow.course_id == row.course_id),
+    )
+    members = (
         select(ExcuseRow.student_id)
         .join(Enrolment, Enrolment.student_id == ExcuseRow.student_id)
-        .where(
-            Enrolment.course_id == row.course_id,
-            ExcuseRow.withdrawn_at.is_(None),
-            ExcuseRow.from_at <= row.starts_at,
-            ExcuseRow.until_at > row.starts_at,
-            or_(ExcuseRow.course_id.is_(None), ExcuseRow.course_id == row.course_id),
-        )
+        .where(Enrolment.course_id == row.course_id, *covers)
     )
-    return frozenset(session.scalars(query))
+    # Who was removed since is on no roster; whether they had an entry here is for the caller to know.
+    removed = (
+        select(ExcuseRow.student_id)
+        .join(Student, Student.id == ExcuseRow.student_id)
+        .where(Student.removed_at.is_not(None), *covers)
+    )
+    return frozenset(session.scalars(union(members, removed)))
 
 
 def _mark_due(session: Session, row: ExcuseRow) -> None:

@@ -1,13 +1,15 @@
 """Staff's verdicts: kept with who, when and why, and read back as the rules and the recogniser want them."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from db.audit import SYSTEM, note
+from db.doubts import DISPUTE
 from db.errors import NotFoundError
 from db.proof import note_record
 from db.schema import JudgementRow, LookRow, NamingRow, ReviewRow
@@ -17,9 +19,11 @@ __all__ = [
     "KnownFace",
     "drop_expired",
     "find_review",
+    "find_reviews",
     "forget_guest",
     "forget_templates",
     "known_faces",
+    "rulings_by_session",
     "rulings_of",
 ]
 
@@ -61,12 +65,7 @@ def record_judgement(session: Session, new: NewJudgement) -> bool:
         .where(JudgementRow.session_id == new.session_id, JudgementRow.subject == new.subject)
         .order_by(JudgementRow.id)
     ).all()
-    if held and (held[-1].kind, held[-1].verdict, held[-1].student_id, held[-1].name) == (
-        new.kind,
-        new.verdict,
-        new.student_id,
-        new.name,
-    ):
+    if held and says_the_same(held[-1], new.verdict, new.student_id, new.name, new.reason, new.kind):
         return False
     for row in held:
         if new.verdict == IS_STUDENT or (new.verdict == row.verdict == GUEST):
@@ -92,6 +91,15 @@ def record_judgement(session: Session, new: NewJudgement) -> bool:
     return True
 
 
+def says_the_same(
+    row: JudgementRow, verdict: str, student_id: int | None, name: str, reason: str, kind: str
+) -> bool:
+    """Whether a verdict repeats one. An answer to a dispute is its words: others are another answer."""
+    if (row.kind, row.verdict, row.student_id, row.name) != (kind, verdict, student_id, name):
+        return False
+    return kind != DISPUTE or row.reason == reason
+
+
 def settle_review(
     session: Session,
     review: ReviewRow,
@@ -104,7 +112,7 @@ def settle_review(
     """Close a review as `ReviewRow.state` says; one settled already is settled anew. `student_id`: who it is, if anybody."""
     before = {"state": review.state, "student": review.settled_student_id}
     after = {"state": state, "student": student_id}
-    if before == after:
+    if before == after and (review.kind != DISPUTE or review.reason == reason):
         return
     review.state, review.settled_student_id = state, student_id
     review.settled_by, review.settled_at, review.reason = made_by, made_at, reason
@@ -118,6 +126,12 @@ def find_review(session: Session, review_id: int) -> ReviewRow:
     if row is None:
         raise NotFoundError(f"there is no review {review_id}; 'gridroll reviews list SESSION' shows them")
     return row
+
+
+def find_reviews(session: Session, review_ids: Collection[int]) -> Sequence[ReviewRow]:
+    """Those of these reviews that are there, oldest first."""
+    query = select(ReviewRow).where(ReviewRow.id.in_(review_ids)).order_by(ReviewRow.at, ReviewRow.id)
+    return session.scalars(query).all()
 
 
 def reviews_of(session: Session, session_id: int) -> Sequence[ReviewRow]:
@@ -139,11 +153,19 @@ def reviews_of(session: Session, session_id: int) -> Sequence[ReviewRow]:
 
 def rulings_of(session: Session, session_id: int) -> list[Ruling]:
     """All verdicts of one session as the rules want them."""
-    query = select(JudgementRow).where(JudgementRow.session_id == session_id)
-    return [
-        Ruling(row.subject, row.kind, row.verdict, row.student_id, row.since, row.made_at, row.id)
-        for row in session.scalars(query)
-    ]
+    return rulings_by_session(session, [session_id]).get(session_id, [])
+
+
+def rulings_by_session(session: Session, session_ids: Sequence[int] | Select[int]) -> dict[int, list[Ruling]]:
+    """`rulings_of` several sessions; those without any are left out."""
+    row = JudgementRow
+    columns = (row.subject, row.kind, row.verdict, row.student_id, row.since, row.made_at, row.id)
+    found: dict[int, list[Ruling]] = defaultdict(list)
+    for number, subject, kind, verdict, student_id, since, made_at, key in session.execute(
+        select(row.session_id, *columns).where(row.session_id.in_(session_ids))
+    ):
+        found[number].append(Ruling(subject, kind, verdict, student_id, since, made_at, key))
+    return found
 
 
 def known_faces(session: Session, roster: Collection[int], now: datetime) -> list[KnownFace]:

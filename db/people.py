@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import select
+from sqlalchemy import select, union
 from sqlalchemy.orm import Session, contains_eager
 
 from db.audit import SYSTEM
@@ -20,7 +20,7 @@ from db.errors import NotFoundError, RosterError
 from db.face_documents import CachedFace, FaceStamp
 from db.names import name_order
 from db.proof import note_record
-from db.schema import Consent, Course, Enrolment, FaceRow, SessionRow, Student
+from db.schema import AttendanceRow, Consent, Course, Enrolment, FaceRow, SessionRow, Student
 
 __all__ = [
     "RosterLine",
@@ -214,7 +214,8 @@ def enrol(
         students.append(student)
     session.flush()
     for student in added:
-        note_record(session, actor, "student.added", student, None, {"student_no": student.student_no})
+        # Nothing that says who it is: what the chain holds, it holds for ever.
+        note_record(session, actor, "student.added", student)
     _expect(session, course, {student.id: line for student, line in zip(students, lines, strict=True)}, actor)
     return students
 
@@ -286,9 +287,15 @@ def roster_of(session: Session, course_id: int) -> dict[int, Student]:
     return {student.id: student for student in session.scalars(query)}
 
 
-def roster_ids(session: Session, course_id: int) -> frozenset[int]:
-    """The ids of the course's students."""
-    return frozenset(session.scalars(select(Enrolment.student_id).where(Enrolment.course_id == course_id)))
+def roster_ids(session: Session, row: SessionRow) -> frozenset[int]:
+    """The ids of the students of a session's course, and of those with an entry in it who were removed since."""
+    members = select(Enrolment.student_id).where(Enrolment.course_id == row.course_id)
+    removed = (
+        select(AttendanceRow.student_id)
+        .join(Student, Student.id == AttendanceRow.student_id)
+        .where(AttendanceRow.session_id == row.id, Student.removed_at.is_not(None))
+    )
+    return frozenset(session.scalars(union(members, removed)))
 
 
 def enrolled_in(session: Session, student_id: int) -> frozenset[int]:

@@ -6,12 +6,13 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from db.disputes import disputes_in
 from db.edits import edits_of
 from db.excuses import excused_in
 from db.judgements import rulings_of
 from db.looks import looks_of, namings_of, recognisable_in
 from db.people import joined_late, roster_ids
-from db.rules import Edit, Ledger, Look, Naming, Rules, Ruling, Span, Thresholds, fold
+from db.rules import Dispute, Edit, Ledger, Look, Naming, Rules, Ruling, Span, Thresholds, fold
 from db.schema import SessionRow
 from db.sessions import rules_of, span_of, thresholds_of
 
@@ -33,6 +34,7 @@ class Records:
     excused: frozenset[int]
     enrolled: Mapping[int, datetime]
     thresholds: Thresholds | None
+    disputes: Sequence[Dispute] = ()
 
     def ledger(self) -> Ledger:
         return fold(
@@ -47,12 +49,13 @@ class Records:
             excused=self.excused,
             enrolled=self.enrolled,
             thresholds=self.thresholds,
+            disputes=self.disputes,
         )
 
 
 def records_of(session: Session, row: SessionRow) -> Records:
     """Read the records of a session."""
-    roster = roster_ids(session, row.course_id)
+    roster = roster_ids(session, row)
     namings = namings_of(session, row.id)
     # Who was recognised here had a face then, whatever was removed since.
     known = recognisable_in(session, row.id) | {one.student_id for one in namings}
@@ -68,4 +71,5 @@ def records_of(session: Session, row: SessionRow) -> Records:
         excused=excused_in(session, row),
         enrolled=joined_late(session, row.course_id, row.starts_at),
         thresholds=thresholds_of(row),
+        disputes=disputes_in(session, row.id),
     )

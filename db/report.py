@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select, union
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
+from db.disputes import texts_of
+from db.doubts import DISPUTE
 from db.judgements import reviews_of
 from db.names import name_order
 from db.reviews import review_mark
@@ -35,6 +37,8 @@ __all__ = [
     "line_of",
     "list_sessions",
     "looks_in",
+    "own_entries",
+    "review_lines",
     "session_line",
     "session_report",
     "student_record",
@@ -97,7 +101,7 @@ class ReviewLine:
     """A review. `rival_name`: the second student of a small margin; `guest`: the name staff gave, empty for none.
 
     `settled_name`: who it is, as staff said; `settled_by` and `settled_at`: None while it is open. `mark`: see
-    `db.reviews.review_mark`.
+    `db.reviews.review_mark`; `text`: what a student says in a dispute.
     """
 
     kind: str
@@ -114,6 +118,7 @@ class ReviewLine:
     reason: str = ""
     rival_no: str | None = None
     mark: str = ""
+    text: str = ""
 
     @property
     def is_settled(self) -> bool:
@@ -147,7 +152,11 @@ class SessionReport:
 def session_report(session: Session, session_id: int) -> SessionReport:
     """Everything about one session, students in the order of their names. Raises NotFoundError."""
     row = find_session(session, session_id)
-    students, looks, reviews = _students(session, row), looks_in(session, row.id), _reviews(session, row.id)
+    students, looks, reviews = (
+        _students(session, row),
+        looks_in(session, row.id),
+        review_lines(session, reviews_of(session, row.id)),
+    )
     line = _line(
         row,
         students=sum(student.enrolled for student in students),
@@ -167,13 +176,11 @@ def looks_in(session: Session, session_id: int) -> tuple[LookLine, ...]:
     return tuple(LookLine(**{**look, "causes": json.loads(look["causes"] or "{}")}) for look in found)
 
 
-def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
-    found = reviews_of(session, session_id)
-    guests: dict[tuple[str, str], str] = {}
-    if any(review.state == "guest" for review in found):
-        row = JudgementRow
-        judged = select(row.kind, row.subject, row.name).where(row.session_id == session_id).order_by(row.id)
-        guests = {(kind, subject): name for kind, subject, name in session.execute(judged)}
+def review_lines(session: Session, rows: Sequence[ReviewRow]) -> tuple[ReviewLine, ...]:
+    """Reviews as people read them, in the order given; their students are loaded with them."""
+    guests = _guests(session, [row for row in rows if row.state == "guest"])
+    disputed = {row.session_id for row in rows if row.kind == DISPUTE}
+    texts = texts_of(session, disputed) if disputed else {}
     return tuple(
         ReviewLine(
             review.kind,
@@ -182,7 +189,7 @@ def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
             review.at,
             review.state,
             review.rival.name if review.rival else None,
-            guests.get((review.kind, review.subject), ""),
+            guests.get((review.session_id, review.kind, review.subject), ""),
             review.id,
             review.settled_student.name if review.settled_student else None,
             review.settled_by,
@@ -190,9 +197,25 @@ def _reviews(session: Session, session_id: int) -> tuple[ReviewLine, ...]:
             review.reason or "",
             review.rival.student_no if review.rival else None,
             review_mark(review),
+            texts.get(review.subject, ""),
         )
-        for review in found
+        for review in rows
     )
+
+
+def _guests(session: Session, rows: Sequence[ReviewRow]) -> dict[tuple[int, str, str], str]:
+    """The names that staff gave, by session, kind and subject."""
+    if not rows:
+        return {}
+    judged = session.execute(
+        select(JudgementRow.session_id, JudgementRow.kind, JudgementRow.subject, JudgementRow.name)
+        .where(
+            JudgementRow.session_id.in_({row.session_id for row in rows}),
+            JudgementRow.subject.in_({row.subject for row in rows}),
+        )
+        .order_by(JudgementRow.id)
+    )
+    return {(number, kind, subject): name for number, kind, subject, name in judged}
 
 
 def session_line(session: Session, session_id: int) -> SessionLine:
@@ -246,6 +269,17 @@ def student_record(session: Session, student_id: int) -> list[tuple[SessionLine,
     ]
 
 
+def own_entries(
+    session: Session, student_id: int, session_ids: Collection[int], student_no: str, name: str
+) -> dict[int, StudentLine]:
+    """A student's entries of these sessions, by session."""
+    condition = and_(AttendanceRow.student_id == student_id, AttendanceRow.session_id.in_(session_ids))
+    return {
+        session_id: _line_of(student_no, name, entry, intervals)
+        for (session_id, _), (entry, intervals) in _entries(session, condition).items()
+    }
+
+
 def _students(session: Session, row: SessionRow) -> tuple[StudentLine, ...]:
     entries = _entries(session, AttendanceRow.session_id == row.id)
     # Who left the roster keeps their entry; who joined it since shows up as not verified.
@@ -271,17 +305,19 @@ def _entries(
 ) -> dict[tuple[int, int], tuple[Any, tuple[Interval, ...]]]:
     """Entries with their stays, by session and student. Plain rows: objects would take several times as long."""
     row, stay = AttendanceRow, IntervalRow
-    stays: dict[int, list[Interval]] = defaultdict(list)
-    columns = (stay.attendance_id, stay.seen_from, stay.seen_to, stay.not_before, stay.not_after)
-    query = select(*columns).join(row, row.id == stay.attendance_id).where(condition)
-    for key, seen_from, seen_to, before, after in session.execute(query):
-        stays[key].append(Interval(seen_from, seen_to, before, after))
-    for own in stays.values():
-        own.sort(key=lambda interval: interval.seen_from)
     shown = [getattr(row, name) for name in ("id", "session_id", "student_id", *ENTRY)]
+    columns = (stay.seen_from, stay.seen_to, stay.not_before, stay.not_after)
+    query = select(*shown, *columns).outerjoin(stay, stay.attendance_id == row.id).where(condition)
+    entries: dict[tuple[int, int], Any] = {}
+    stays: dict[tuple[int, int], list[Interval]] = defaultdict(list)
+    for found in session.execute(query):
+        key = (found.session_id, found.student_id)
+        entries.setdefault(key, found)
+        if found.seen_from is not None:
+            stays[key].append(Interval(found.seen_from, found.seen_to, found.not_before, found.not_after))
     return {
-        (entry.session_id, entry.student_id): (entry, tuple(stays[entry.id]))
-        for entry in session.execute(select(*shown).where(condition))
+        key: (found, tuple(sorted(stays[key], key=lambda interval: interval.seen_from)))
+        for key, found in entries.items()
     }
 
 
@@ -293,7 +329,12 @@ def _student_line(
         return StudentLine(
             *(number, name, "unverified", None, None, None, None, 0.0, None, "system", ()), enrolled=enrolled
         )
-    entry, intervals = found
+    return _line_of(number, name, *found, enrolled)
+
+
+def _line_of(
+    number: str, name: str, entry: Any, intervals: tuple[Interval, ...], enrolled: bool = True
+) -> StudentLine:
     fields = {column: getattr(entry, column) for column in ENTRY}
     return StudentLine(student_no=number, name=name, intervals=intervals, enrolled=enrolled, **fields)
 

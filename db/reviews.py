@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.errors import GridrollError
-from db.judgements import find_review
+from db.judgements import find_review, says_the_same
 from db.schema import JudgementRow, ReviewRow
 
 __all__ = ["ReviewConflictError", "refuse_changed", "review_mark"]
@@ -23,7 +23,13 @@ def review_mark(review: ReviewRow) -> str:
 
 
 def refuse_changed(
-    session: Session, review_id: int, mark: str | None, verdict: str, student_id: int | None, name: str
+    session: Session,
+    review_id: int,
+    mark: str | None,
+    verdict: str,
+    student_id: int | None,
+    name: str,
+    reason: str = "",
 ) -> None:
     """Refuse a verdict on a review that is no longer as its `mark` says (None: whatever it is), unless it says the same.
 
@@ -46,7 +52,7 @@ def refuse_changed(
         .order_by(JudgementRow.id.desc())
         .limit(1)
     )
-    if last is not None and (last.verdict, last.student_id, last.name) == (verdict, student_id, name):
+    if last is not None and says_the_same(last, verdict, student_id, name, reason, review.kind):
         return
     raise ReviewConflictError(
         f"{review.settled_by} settled review {review_id} at {_utc(review.settled_at)} as "

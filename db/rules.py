@@ -9,12 +9,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from db.doubts import CUES, Doubt, headcount_runs, track_doubts, two_tiles
+from db.doubts import CUES, Dispute, Doubt, disputed, headcount_runs, track_doubts, two_tiles
 from db.presence import Edit, Entry, Interval, Presence, Rules, Span, last_edits
 from db.tracks import Naming, Occupant, Ruling, Thresholds, Tracks
 
 __all__ = [
     "Balance",
+    "Dispute",
     "Doubt",
     "Edit",
     "Entry",
@@ -91,6 +92,7 @@ def fold(
     excused: Collection[int] = (),
     enrolled: Mapping[int, datetime] | None = None,
     thresholds: Thresholds | None = None,
+    disputes: Iterable[Dispute] = (),
 ) -> Ledger:
     """The ledger of one session.
 
@@ -98,7 +100,8 @@ def fold(
     no engine knows. Not to be recognised is no sign of their absence. `rulings`: what staff said; they outrank namings.
     `edits`: what staff wrote; they outrank everything. `excused`: students who need not come. `enrolled`: when those
     joined the course who were not on it from the beginning. `thresholds`: to judge the namings by instead of their own.
-    Whoever an open doubt may concern is not called absent.
+    `disputes`: what students said against their entries; staff answer them, and no status waits for it.
+    Whoever another open doubt may concern is not called absent.
     """
     ordered = _ordered(looks)
     members = frozenset(roster)
@@ -137,6 +140,7 @@ def fold(
         [(one.look.uid, one.look.taken_at, one.unexplained) for one in found], tracks
     )
     doubts |= {(doubt.kind, doubt.subject): doubt for doubt in runs}
+    doubts |= {(doubt.kind, doubt.subject): doubt for doubt in disputed(disputes, tracks)}
     balances = tuple(one.balance(one.look.uid in explained, tracks) for one in found)
     presence = Presence([look.burst for look in ordered], span, rules)
     machine = {

@@ -29,6 +29,16 @@ def _one_text(value: object) -> object:
     return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
+CONSENT_TEXT = """\
+I agree that numbers are computed from my enrolment photographs and compared with faces that are seen in my online classes, \
+so that my attendance is recorded. Small pictures of my face from a class are kept for some days, encrypted, so that staff \
+can look when an entry is in doubt; pictures of the whole class are not kept.
+
+This is voluntary. Without it nobody recognises me, no class counts as missed for that reason, and staff record my \
+attendance another way. I can withdraw at any time: numbers, photographs and pictures are then removed, and my attendance \
+so far stays as it is."""
+
+
 class Settings(BaseSettings):
     """Everything that can be configured. Read-only once made."""
 
@@ -176,6 +186,11 @@ class Settings(BaseSettings):
         default=None,
         description="File of these keys, a line each, the newest first. Left out: `evidence.keys` in `home`, made at "
         "the first use.",
+    )
+    consent_text: str = Field(
+        default=CONSENT_TEXT,
+        max_length=20_000,
+        description="What students agree to when they consent to being recognised, shown to them and kept with each consent.",
     )
     evidence_days: int = Field(
         default=30,

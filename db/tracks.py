@@ -10,6 +10,7 @@ __all__ = ["Naming", "Occupant", "Ruling", "Thresholds", "Tracks"]
 
 NAMED, DOUBTFUL, PENDING, GUEST = "named", "doubtful", "pending", "guest"
 IS_STUDENT, NOT_STUDENT, EXPLAINED, DISMISSED = "is_student", "not_student", "explained", "dismissed"
+ACCEPTED, NOT_ACCEPTED = "accepted", "not_accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Ruling:
     """Staff's verdict, on the review of `kind` about `subject`: a track, or for a headcount the look that began it.
 
     `verdict`: `is_student` (student_id says who), `not_student` (it is not student_id; None: nobody of the roster),
-    `guest`, `explained` (a headcount), `dismissed` (not worth settling: the doubt about student_id is none). `since`: the look it is about, None: all of the track. Of two on one track the
+    `guest`, `explained` (a headcount), `accepted` or `not_accepted` (a dispute), `dismissed` (not worth settling: the doubt about student_id is none). `since`: the look it is about, None: all of the track. Of two on one track the
     later one counts: that of the higher `number`, which the database gave it.
     """
 

@@ -11,15 +11,19 @@ from portal import (
     dashboard,
     entries,
     entry_words,
+    erasures,
+    faces,
     front,
     login,
     look_words,
     looks,
-    me,
     moments,
+    pictures,
+    queue,
     review_words,
     reviews,
     sessions,
+    students,
     wording,
 )
 from portal.access import guard
@@ -28,13 +32,33 @@ from portal.desk import Desk, desk_of, put_desk
 from portal.error_pages import show_errors
 from portal.headers import add_headers
 from portal.navigation import places
+from portal.own import data, record
 from portal.secret import load_secret_key
 from portal.sign_in import watch_sign_ins
+from portal.uploads import allow_uploads
 
 __all__ = ["close_app", "create_app"]
 
+PARTS = (
+    front,
+    login,
+    dashboard,
+    sessions,
+    looks,
+    entries,
+    reviews,
+    students,
+    faces,
+    pictures,
+    queue,
+    record,
+    data,
+    erasures,
+)
+"""Each with its pages."""
+
 MAX_BODY_BYTES = 256 * 1024
-"""Nothing but small forms is sent to the portal."""
+"""Nothing but small forms is sent to the portal, but for pictures; see portal/uploads.py."""
 
 
 def create_app(settings: Settings, database: Database, cache: FaceCache | None = None) -> Flask:
@@ -62,10 +86,11 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     watch_sign_ins(app)
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
+    allow_uploads(app)
     CSRFProtect(app)
-    for part in (front, login, dashboard, sessions, looks, entries, reviews, me):
+    for part in PARTS:
         app.register_blueprint(part.pages)
-    for words in (moments, wording, entry_words, review_words, look_words, balance):
+    for words in (moments, wording, entry_words, review_words, look_words, balance, queue):
         app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     account = "account.page" if "account.page" in app.view_functions else None

@@ -3,7 +3,7 @@
 from flask import Flask, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
 
 from db.errors import GridrollError, NotFoundError, StoreError
 from portal.paths import safe_path
@@ -59,6 +59,13 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     if response.status_code < 400:
         return response
     code = error.code or InternalServerError.code
+    if code == RequestEntityTooLarge.code and request.max_content_length is not None:
+        limit = f"{request.max_content_length / 1e6:.1f} MB"
+        return _page(
+            code,
+            EXPLAINED[code][0],
+            f"This page takes {limit} at most. Go back and choose something smaller.",
+        )
     fallback = (error.name, "Go back and try again.")
     return _page(code, *EXPLAINED.get(code, fallback))
 

@@ -3,6 +3,7 @@
 from flask import Flask, Response, request
 
 from portal.desk import desk
+from portal.uploads import takes_pictures
 
 __all__ = ["add_headers"]
 
@@ -11,11 +12,12 @@ CONTENT_SECURITY_POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+NO_DEVICES = "display-capture=(), geolocation=(), microphone=()"
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=()",
+    "Permissions-Policy": f"camera=(), {NO_DEVICES}",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
@@ -27,6 +29,8 @@ def add_headers(app: Flask) -> None:
 
 def _add(response: Response) -> Response:
     response.headers.update(HEADERS)
+    if takes_pictures(request.endpoint):
+        response.headers["Permissions-Policy"] = f"camera=(self), {NO_DEVICES}"
     if request.endpoint != "static":
         response.headers["Cache-Control"] = "no-store"
     if desk().settings.portal_https:

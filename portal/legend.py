@@ -53,7 +53,7 @@ def _entries(report: SessionReport, palette: Palette) -> list[tuple[str, Sign]]:
             ("look", _tick(palette, "soft", 7)),
             ("look that asked for names", _tick(palette, "accent", 14)),
         ]
-    if report.reviews:
+    if any(review.kind != "dispute" for review in report.reviews):
         entries.append(("in doubt", _doubt(palette)))
     return entries
 

@@ -30,7 +30,7 @@ PLACES = (
     Place("Sessions", "sessions.listing", ("sessions", "entries", "looks"), STAFF),
     Place("Reviews", "queue.page", ("queue", "reviews"), STAFF),
     Place("Courses", "courses.listing", ("courses", "roster"), STAFF),
-    Place("Students", "students.listing", ("students", "faces", "pictures"), STAFF),
+    Place("Students", "students.listing", ("students", "faces", "pictures", "erasures"), STAFF),
     Place("Reports", "reports.page", ("reports",), STAFF),
     Place("History", "history.page", ("history",), OFFICE),
     Place("Admin", "admin.page", ("admin", "users", "tokens"), frozenset({"admin"})),

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from db.report import ReviewLine
 
-__all__ = ["FILTERS", "Choice", "choices", "outcome", "takes_a_face"]
+__all__ = ["FILTERS", "Choice", "choices", "needs_words", "outcome", "takes_a_face"]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A button. `answer` is what it sends: `explained`, `dismiss`, or `is:` or `not:` and a student's number."""
+    """A button. `answer` is what it sends: `explained`, `dismiss`, `accept`, `decline`, or `is:` or `not:` and a student's
+    number."""
 
     answer: str
     label: str
@@ -19,6 +20,8 @@ def choices(review: ReviewLine) -> list[Choice]:
     """The answers that take one click, the likeliest first."""
     number, name = review.student_no, review.student_name
     dismiss = Choice("dismiss", "Dismiss")
+    if review.kind == "dispute":
+        return [Choice("accept", "They are right"), Choice("decline", "The entry stands")]
     if review.kind == "headcount":
         return [Choice("explained", "They are explained"), dismiss]
     if number is None:
@@ -51,7 +54,12 @@ ANSWERS = {
 
 def takes_a_face(review: ReviewLine) -> bool:
     """Whether it is about a face, which may be another student's or a guest's."""
-    return review.kind != "headcount"
+    return review.kind not in {"headcount", "dispute"}
+
+
+def needs_words(review: ReviewLine) -> bool:
+    """Whether it takes a text to answer: a dispute's is what the student reads."""
+    return review.kind == "dispute"
 
 
 def outcome(review: ReviewLine) -> str:
@@ -66,9 +74,13 @@ def outcome(review: ReviewLine) -> str:
             return f"It is not {review.student_name}." if review.student_name else "Nobody of the roster."
         case "guest":
             return f"A guest, {review.guest}." if review.guest else "A guest."
+        case "accepted":
+            return "The student is right."
+        case "not_accepted":
+            return "The entry stands."
         case "dismissed":
             return "Dismissed: what Gridroll said stands."
     return ""
 
 
-FILTERS = {"choices": choices, "outcome": outcome, "takes_a_face": takes_a_face}
+FILTERS = {"choices": choices, "needs_words": needs_words, "outcome": outcome, "takes_a_face": takes_a_face}

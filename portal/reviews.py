@@ -1,5 +1,6 @@
 """Settling reviews: the page of one review, and the answers that staff send."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -17,7 +18,7 @@ from portal.session_page import SESSION
 from portal.sign_in import viewer
 from recognizer.judging import Judging, Settlement
 
-__all__ = ["pages"]
+__all__ = ["LONGEST_REASON", "REVIEW", "Draft", "draft_of", "give_answer", "judging", "pages"]
 
 pages = Blueprint("reviews", __name__)
 
@@ -34,6 +35,10 @@ class Draft:
     reason: str = ""
 
 
+def draft_of(form: Mapping[str, str]) -> Draft:
+    return Draft(*(form.get(name, "").strip() for name in ("student_no", "guest", "reason")))
+
+
 @pages.get(REVIEW)
 @allowed(*STAFF)
 def page(session_id: int, review_id: int) -> ResponseReturnValue:
@@ -47,9 +52,9 @@ def settle(session_id: int, review_id: int) -> ResponseReturnValue:
     report, review = _found(session_id, review_id)
     if review is None:
         return _gone(report), 409
-    draft = Draft(*(request.form.get(name, "").strip() for name in ("student_no", "guest", "reason")))
+    draft = draft_of(request.form)
     try:
-        _settle(review, request.form.get("answer", ""), draft)
+        give_answer(review, request.form.get("answer", ""), draft)
     except ReviewConflictError:
         return _page(session_id, review_id, draft, conflict=True), 409
     except NotFoundError:
@@ -65,31 +70,39 @@ def settle(session_id: int, review_id: int) -> ResponseReturnValue:
     return redirect(url_for("sessions.page", session_id=session_id, _anchor="reviews"))
 
 
-def _settle(review: ReviewLine, answer: str, draft: Draft) -> None:
+def judging() -> Judging:
+    return Judging(desk().database, desk().cache, desk().settings)
+
+
+def give_answer(review: ReviewLine, answer: str, draft: Draft) -> None:
     """Raises GridrollError for what is no answer to this review, ReviewConflictError, NotFoundError."""
     user = viewer()
     assert user is not None
     if len(draft.reason) > LONGEST_REASON:
         raise PortalError(f"the reason has {len(draft.reason)} characters; at most {LONGEST_REASON} fit")
-    judging = Judging(desk().database, desk().cache, desk().settings)
+    judge = judging()
     settlement = Settlement(user.email, draft.reason, request.form.get("mark", ""))
     match answer.partition(":"):
+        case ("accept" | "decline", "", "") if draft.reason:
+            judge.answer(review.id, answer == "accept", settlement)
+        case ("accept" | "decline", "", ""):
+            raise PortalError("write an answer, the student reads it; then send it again")
         case ("explained", "", ""):
-            judging.confirm(review.id, None, settlement)
+            judge.confirm(review.id, None, settlement)
         case ("is", ":", number) if number:
-            judging.confirm(review.id, number, settlement)
+            judge.confirm(review.id, number, settlement)
         case ("other", "", "") if draft.student_no:
-            judging.confirm(review.id, draft.student_no, settlement)
+            judge.confirm(review.id, draft.student_no, settlement)
         case ("other", "", ""):
             raise PortalError("choose who it is, then send it again")
         case ("not", ":", number):
-            judging.reject(review.id, number or None, settlement)
+            judge.reject(review.id, number or None, settlement)
         case ("guest", "", "") if draft.guest:
-            judging.guest(review.id, draft.guest, settlement)
+            judge.guest(review.id, draft.guest, settlement)
         case ("guest", "", ""):
             raise PortalError("give the guest a name, then send it again")
         case ("dismiss", "", ""):
-            judging.dismiss(review.id, settlement)
+            judge.dismiss(review.id, settlement)
         case _:
             raise PortalError("choose one of the answers")
 

@@ -10,6 +10,7 @@ from flask import Flask
 from waitress import create_server, wasyncore
 
 from portal.errors import PortalError
+from portal.uploads import largest_body
 
 __all__ = ["Server", "make_server"]
 
@@ -34,7 +35,7 @@ class Server:
             threads=THREADS,
             backlog=BACKLOG,
             ident=None,
-            max_request_body_size=app.config["MAX_CONTENT_LENGTH"],
+            max_request_body_size=largest_body(app),
             clear_untrusted_proxy_headers=True,
         )
         self._lock = threading.Lock()

@@ -72,6 +72,11 @@ class Viewer(flask_login.UserMixin):  # type: ignore[misc]
     def is_admin(self) -> bool:
         return self.role == "admin"
 
+    @property
+    def actor(self) -> str:
+        """Under which name the audit chain keeps what they do: a student's address would outlast their removal there."""
+        return self.email if self.student_id is None else f"student:{self.student_id}"
+
     def get_id(self) -> str:
         return self.token
 

@@ -1,11 +1,11 @@
 """One student's session as a strip: a timeline of one row for the student's own page."""
 
-from db.report import SessionLine, StudentLine
+from db.report import StudentLine
 from portal.bars import stay_bars
 from portal.moments import hours
 from portal.palette import LIGHT
 from portal.svg import element, paint
-from portal.time_axis import axis_of
+from portal.time_axis import Planned, axis_of
 from portal.wording import status
 
 __all__ = ["draw_strip"]
@@ -13,7 +13,7 @@ __all__ = ["draw_strip"]
 WIDTH, HEIGHT = 360, 16
 
 
-def draw_strip(session: SessionLine, student: StudentLine) -> str:
+def draw_strip(session: Planned, student: StudentLine) -> str:
     """A picture of when the student was there between the planned start and end. Every text in it is escaped."""
     moments = [moment for stay in student.intervals for moment in (stay.seen_from, stay.seen_to)]
     axis = axis_of(session, moments, 0, WIDTH)

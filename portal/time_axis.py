@@ -3,15 +3,28 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from db.report import SessionLine
 from portal.moments import hours, local
 
-__all__ = ["TimeAxis", "axis_of"]
+__all__ = ["Planned", "TimeAxis", "axis_of"]
 
 STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 720)
 MARGIN = 0.012
 """Share of the span left free at either end, so that the planned start and end are seen as lines."""
+
+
+class Planned(Protocol):
+    """Something with a beginning and an end, in a time zone of its own."""
+
+    @property
+    def starts_at(self) -> datetime: ...
+
+    @property
+    def ends_at(self) -> datetime: ...
+
+    @property
+    def time_zone(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +58,7 @@ class TimeAxis:
         return found
 
 
-def axis_of(session: SessionLine, looks: Iterable[datetime], left: float, right: float) -> TimeAxis:
+def axis_of(session: Planned, looks: Iterable[datetime], left: float, right: float) -> TimeAxis:
     """An axis that holds the planned session and all looks at it."""
     moments = [session.starts_at, session.ends_at, *looks]
     begin, end = min(moments), max(moments)

@@ -172,6 +172,8 @@ def _doubts(report: SessionReport, axis: TimeAxis, top: float, chart: BalanceCha
     rows = {student.student_no: index for index, student in enumerate(report.students)}
     marks = []
     for review in report.reviews:
+        if review.kind == "dispute":  # said days later, of no moment of the session
+            continue
         row = rows.get(review.student_no or "")
         y = chart.top - 12 if row is None else top + (row + 0.5) * ROW
         x = axis.x(review.at)

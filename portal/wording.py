@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from db.report import ReviewLine
-from portal.moments import clock
+from portal.moments import clock, day
 
 __all__ = ["FILTERS", "STATUSES", "minutes", "percent", "review_sentence", "source", "status", "trigger"]
 
@@ -24,6 +24,7 @@ TRIGGERS = {
     "unsettled": "A face had no settled name yet",
     "spot": "Spot check",
     "none": "Nothing changed, nobody asked",
+    "picture": "A picture was handed in",
 }
 
 SOURCES = {"system": "Gridroll", "staff": "Staff"}
@@ -36,6 +37,8 @@ REVIEW_STATES = {
     "not_this_person": "Not this person",
     "guest": "Guest",
     "dismissed": "Dismissed",
+    "accepted": "Accepted",
+    "not_accepted": "Not accepted",
 }
 
 ADVICE = {
@@ -45,6 +48,7 @@ ADVICE = {
     "two_tiles": "They count once. Two devices of theirs, or somebody else in one of the tiles?",
     "still_picture": "They count as present for now. A frozen connection looks the same: ask them.",
     "loop": "They count as present for now. Ask them.",
+    "dispute": "Read it, correct the entry if they are right, then answer: they read what you write.",
     "headcount": "A poster, a screen, or somebody the engine was never asked about?",
 }
 """What staff may think of for each kind of review."""
@@ -72,6 +76,11 @@ def percent(share: float | None) -> str:
     if share > 0:
         whole = max(whole, 1)
     return f"{whole} %"
+
+
+def alike(similarity_pct: float | None) -> str:
+    """A similarity in percent with one digit; a dash for None."""
+    return "–" if similarity_pct is None else f"{similarity_pct:.1f} %"
 
 
 def minutes(value: float) -> str:
@@ -107,6 +116,8 @@ def review_sentence(review: ReviewLine, time_zone: str) -> str:
             return f"At {at} {tile} had not moved for minutes, as a still picture would."
         case "loop":
             return f"At {at} {tile} showed again what it had shown before, as a film in a loop would."
+        case "dispute":
+            return f"On {day(review.at, time_zone)} at {at} {name} said that this entry is wrong."
         case "headcount":
             return f"From {at} on, heads were counted that no face explains."
     about = f" about {review.student_name}" if review.student_name else ""
@@ -123,6 +134,7 @@ def _plain(word: str) -> str:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
+    "alike": alike,
     "minutes": minutes,
     "percent": percent,
     "review_note": review_note,

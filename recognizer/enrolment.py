@@ -1,28 +1,21 @@
 """Putting students' faces into the engine, each with a consent on record, and taking them out again."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
-from db.audit import SYSTEM, note
+from db.audit import SYSTEM
 from db.database import Database
-from db.errors import EvidenceError
-from db.evidence import open_archive
+from db.evidence import Archive, open_archive
 from db.face_cache import FaceCache
-from db.judgements import forget_templates
 from db.people import (
     cached_faces,
     consented,
     enrol,
     find_course,
     find_student,
-    forget_faces,
-    indexed_faces,
     make_course,
     read_roster,
     record_consent,
@@ -31,12 +24,14 @@ from db.people import (
 from db.settings import Settings
 from recognizer.engine import FaceEngine
 from recognizer.errors import PhotoError, RecognizerError
+from recognizer.gate import Gate
 from recognizer.intake import Intake, Owner, sha256_of
-from recognizer.photo import Photo, read_photo
+from recognizer.photo import Photo, open_photo, read_photo
 from recognizer.photo_folder import contained, photos_in, printable
 from recognizer.picture import read_picture_file
 from recognizer.quality import Finding, findings
 from recognizer.refusals import Refusal
+from recognizer.removal import Stock, erase_face
 
 __all__ = ["Enrolment", "Imported"]
 
@@ -70,18 +65,23 @@ class _Submission:
 
 
 class Enrolment:
-    """Adds and removes faces in the engine, the database and the cache together. `actor`: on whose behalf."""
+    """Adds and removes faces in the engine, the database and the cache together, and their photographs.
+
+    `actor`: on whose behalf. `cache`: None where there is none. `archive`: where photographs are kept; None: that of the settings, opened when it is needed.
+    """
 
     def __init__(
         self,
         database: Database,
-        cache: FaceCache,
+        cache: FaceCache | None,
         engine: FaceEngine,
         settings: Settings,
         actor: str = SYSTEM,
+        archive: Archive | None = None,
     ) -> None:
         self._database = database
         self._actor = actor
+        self._archive = archive
         self._cache = cache
         self._engine = engine
         self._settings = settings
@@ -184,6 +184,15 @@ class Enrolment:
             self._agreed(student_no, consent, lookalikes), content, name, consent, lookalikes, confirmed
         )
 
+    def vet_picture(
+        self, student_no: str, student_name: str, content: bytes, name: str, lookalikes: Sequence[str] = ()
+    ) -> None:
+        """Would the photograph of a student who is not registered yet be taken? Raises as `add_picture` where not."""
+        gate = Gate(self._database, self._engine, self._settings)
+        photo = open_photo(content, name, self._settings.max_photo_pixels)
+        gate.check_quality(photo, name)
+        gate.check_identity(photo, name, student_no, student_name, {}, lookalikes)
+
     def check(self, photo: Photo) -> list[Finding]:
         """What is wrong with a photograph, the most useful first, before anybody is asked to hand it in. Empty: nothing."""
         found = findings(photo.face)
@@ -192,35 +201,13 @@ class Enrolment:
         return found
 
     def remove(self, student_no: str) -> int:
-        """Remove all faces of a student from the engine, the cache, the evidence and the database.
+        """Remove all faces of a student from the engine, the cache, the photographs, the evidence and the database.
 
         Returns how many were enrolled.
         """
-        with self._database.reading() as session:
-            student = find_student(session, student_no)
-            face_ids = {face.face_id for face in indexed_faces(session, [student.id])}
-        # Also those that an import cut short left without a row.
-        face_ids |= {face.face_id for face in self._engine.faces() if face.external_id == student_no}
-        # The rows go after what they stand for: as long as one is left, a removal that was cut short can be repeated.
-        self._engine.remove(face_ids)
-        self._cache.forget(student.id)
-        with closing(open_archive(self._settings, self._database)) as archive:
-            with suppress(EvidenceError):  # a crop that stays keeps nothing else from going; it is told below
-                archive.erase_student(student.id, self._actor)
-            self._database.transact(partial(self._forget, student_id=student.id, removed=face_ids))
-            # Once more, for looks that were under way: those stored from now on find no face and keep nothing.
-            archive.erase_student(student.id, self._actor)
-        self._cache.forget(student.id)
-        return len(face_ids)
-
-    def _forget(self, session: Session, student_id: int, removed: Collection[str]) -> None:
-        templates = forget_templates(session, student_id)
-        held = [face.face_id for face in indexed_faces(session, [student_id])]
-        forget_faces(session, held, self._actor)
-        if removed or held or templates:
-            before = {"faces": len({*removed, *held}), "judged_faces": templates}
-            after = {"faces": 0, "judged_faces": 0}
-            note(session, self._actor, "biometrics.erased", f"student:{student_id}", before, after)
+        with self._opened() as archive:
+            stock = Stock(self._database, self._cache, self._engine, archive)
+            return erase_face(stock, student_no, self._actor).faces
 
     def compare(self, one: Path, other: Path) -> float:
         """Similarity of the faces on two photographs, in percent."""
@@ -248,12 +235,23 @@ class Enrolment:
         lookalikes: Sequence[str],
         confirmed: bool,
     ) -> tuple[str, ...]:
-        intake = Intake(self._database, self._engine, self._settings, [owner], self._actor)
-        if intake.holds(owner, sha256_of(content)):
-            raise RecognizerError(f"photo {name} of {owner.name} ({owner.student_no}) is indexed already")
-        face_ids = intake.take(owner, content, name, consent, lookalikes, confirmed)
+        with self._opened() as archive:
+            intake = Intake(self._database, self._engine, self._settings, [owner], archive, self._actor)
+            if intake.holds(owner, sha256_of(content)):
+                intake.keep(owner, content, name)
+                raise RecognizerError(f"photo {name} of {owner.name} ({owner.student_no}) is indexed already")
+            face_ids = intake.take(owner, content, name, consent, lookalikes, confirmed)
         self._fill_cache(face_ids)
         return face_ids
+
+    @contextmanager
+    def _opened(self) -> Iterator[Archive]:
+        """The archive; one that was given stays open."""
+        if self._archive is not None:
+            yield self._archive
+            return
+        with closing(open_archive(self._settings, self._database)) as archive:
+            yield archive
 
     def _enrol(
         self,
@@ -264,9 +262,22 @@ class Enrolment:
         progress: Progress | None,
         refused: Listener | None,
     ) -> Imported:
+        with self._opened() as archive:
+            intake = Intake(self._database, self._engine, self._settings, roster, archive, self._actor)
+            return self._take_all(intake, roster, handed_in, agreed, course_code, progress, refused)
+
+    def _take_all(
+        self,
+        intake: Intake,
+        roster: Sequence[Owner],
+        handed_in: Sequence[_Submission],
+        agreed: set[int],
+        course_code: str,
+        progress: Progress | None,
+        refused: Listener | None,
+    ) -> Imported:
         # Without an agreement a photograph is not even opened.
         allowed = [one for one in handed_in if one.owner is None or one.owner.student_id in agreed]
-        intake = Intake(self._database, self._engine, self._settings, roster, self._actor)
         pictures = Counter(
             (sha256, one.owner.student_no)
             for one in allowed
@@ -309,6 +320,7 @@ class Enrolment:
         content = read_picture_file(path, self._settings.max_photo_bytes)
         sha256 = sha256_of(content)
         if intake.holds(one.owner, sha256):
+            intake.keep(one.owner, content, printable(path))
             return False
         if shared[sha256] > 1:
             raise PhotoError(
@@ -328,6 +340,8 @@ class Enrolment:
             return ""
 
     def _fill_cache(self, face_ids: Sequence[str]) -> None:
+        if self._cache is None:
+            return
         with self._database.reading() as session:
             self._cache.put(cached_faces(session, face_ids))
 

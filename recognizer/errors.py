@@ -40,7 +40,8 @@ class LookalikeError(PhotoError):
             "The photo looks too much like somebody else's: give another one, or ask staff to look at it.",
             "lookalike",
         )
-        self.other_no = other[0]
+        self.other_no, self.other_name = other
+        self.similarity_pct = similarity_pct
 
 
 class UnlikeError(PhotoError):
@@ -54,3 +55,4 @@ class UnlikeError(PhotoError):
             "The photo does not look like your other ones: give another one, or ask staff to confirm that it is you.",
             "unlike",
         )
+        self.similarity_pct = similarity_pct

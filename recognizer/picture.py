@@ -13,12 +13,14 @@ from PIL import ImageOps, UnidentifiedImageError
 from recognizer.errors import PhotoError
 from recognizer.observation import Image
 
-__all__ = ["decode_picture", "read_picture_file"]
+__all__ = ["clean_jpeg", "decode_picture", "jpeg_of_image", "read_picture_file", "shrunk_jpeg"]
 
 # Pillow only warns between 90 and 180 megapixels.
 warnings.filterwarnings("error", category=PillowImage.DecompressionBombWarning)
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+KEPT_SIDE_PX = 1600
+QUALITY = 88
 
 
 def read_picture_file(path: Path, max_bytes: int) -> bytes:
@@ -68,3 +70,25 @@ def decode_picture(content: bytes, name: str, max_pixels: int, longest_side_px: 
     if longest_side_px is not None:
         upright.thumbnail((longest_side_px, longest_side_px))
     return cv2.cvtColor(np.asarray(upright, np.uint8), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
+
+
+def clean_jpeg(content: bytes, name: str, max_pixels: int) -> bytes:
+    """The picture anew: a JPEG file, upright, of at most 1600 pixels a side, and with nothing in it but the picture.
+
+    Where and with what it was taken is left behind. Raises PhotoError as `decode_picture` does.
+    """
+    return jpeg_of_image(decode_picture(content, name, max_pixels, KEPT_SIDE_PX))
+
+
+def jpeg_of_image(image: Image) -> bytes:
+    """As a JPEG file without metadata; the same image gives the same bytes."""
+    encoded, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    if not encoded:
+        raise PhotoError(f"an image of shape {image.shape} cannot be made a JPEG")
+    return jpeg.tobytes()
+
+
+def shrunk_jpeg(jpeg: bytes, longest_side_px: int) -> bytes:
+    """A kept photograph at a smaller size; as it is where it is smaller already. Raises PhotoError."""
+    image = decode_picture(jpeg, "the photograph", KEPT_SIDE_PX * KEPT_SIDE_PX, longest_side_px)
+    return jpeg_of_image(image)

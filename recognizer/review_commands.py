@@ -13,6 +13,7 @@ from rich.text import Text
 
 from db.actor import acting, at_keyboard
 from db.database import open_database
+from db.disputes import texts_of
 from db.errors import EvidenceError
 from db.evidence import open_archive
 from db.judgements import forget_guest, reviews_of
@@ -44,7 +45,8 @@ def list_(session_id: int, kind: str) -> None:
         catch_up(database, session_id)
         with database.reading() as reading:
             find_session(reading, session_id)
-            lines = [_line(row) for row in reviews_of(reading, session_id)]
+            texts = texts_of(reading, [session_id])
+            lines = [_line(row, texts.get(row.subject)) for row in reviews_of(reading, session_id)]
     finally:
         database.close()
     if kind == "json":
@@ -58,6 +60,9 @@ def list_(session_id: int, kind: str) -> None:
         )
         table.add_row(*map(Text, cells))
     Console(soft_wrap=True).print(table)
+    for line in lines:
+        if line["text"]:
+            click.echo(f"\n{line['id']}: {line['text']}")
 
 
 @reviews.command()
@@ -110,6 +115,21 @@ def guest(review_id: int, name: str, by: str | None, reason: str) -> None:
 
 
 @reviews.command()
+@REVIEW
+@click.option(
+    "--accept/--decline", "accepted", required=True, help="The student is right, or the entry stands."
+)
+@BY
+@click.option("--text", required=True, metavar="TEXT", help="The answer; the student reads it.")
+def answer(review_id: int, accepted: bool, by: str | None, text: str) -> None:
+    """Answer a student's dispute. The entry itself stays as it is: 'gridroll entry set' corrects it."""
+    with _judging() as judging:
+        session_id = judging.answer(review_id, accepted, _settlement(by, text))
+    outcome = "accepted" if accepted else "not accepted"
+    click.echo(f"review {review_id} of session {session_id} is answered: {outcome}")
+
+
+@reviews.command()
 @click.argument("name")
 def forget(name: str) -> None:
     """Remove the guest NAME and their face; heads they explained stay explained."""
@@ -154,7 +174,8 @@ def _settlement(by: str | None, reason: str) -> Any:
     return Settlement(acting(by), reason.strip())
 
 
-def _line(row: ReviewRow) -> dict[str, Any]:
+def _line(row: ReviewRow, text: str | None) -> dict[str, Any]:
+    """`text`: what a student says in a dispute; None for all other reviews."""
     return {
         "id": row.id,
         "kind": row.kind,
@@ -167,6 +188,7 @@ def _line(row: ReviewRow) -> dict[str, Any]:
         "reason": row.reason,
         "subject": row.subject,
         "beside": row.beside,
+        "text": text,
     }
 
 

@@ -1,4 +1,4 @@
-"""The evidence in an archive: every crop that a look needs, as it is stored, which is encrypted."""
+"""The evidence in an archive: every crop and photograph that is needed, as it is stored, which is encrypted."""
 
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from db.backup.archive import Archive
 from db.backup.writer import ArchiveWriter
 from db.evidence.blobs import NAME, Blob, BlobStore, MissingBlobError
-from db.evidence.claims import adopt, batches
-from db.schema import BlobRow, EvidenceRow
+from db.evidence.claims import adopt, batches, needed
+from db.schema import BlobRow
 
 __all__ = ["dump_crops", "known_crops", "restore_crops", "take_over_crops"]
 
@@ -75,9 +75,9 @@ def take_over_crops(session: Session, names: Collection[str]) -> None:
 
 
 def _needed(connection: Connection) -> Iterator[list[str]]:
-    """Names of the crops of all rows, once each. By pages: an answer left half read would be cut off by the server."""
-    query, last = select(EvidenceRow.digest).distinct().order_by(EvidenceRow.digest).limit(PAGE), ""
-    while names := list(connection.scalars(query.where(EvidenceRow.digest > last))):
+    """Names of the crops and photographs of all rows, once each. By pages: an answer left half read would be cut off by the server."""
+    query, last = select(BlobRow.digest).where(needed()).order_by(BlobRow.digest).limit(PAGE), ""
+    while names := list(connection.scalars(query.where(BlobRow.digest > last))):
         last = names[-1]
         yield names
 

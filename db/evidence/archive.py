@@ -1,4 +1,4 @@
-"""Keeping crops, reading them, and letting go of them."""
+"""Keeping crops and photographs, reading them, and letting go of them."""
 
 import random
 import threading
@@ -17,6 +17,7 @@ from db.errors import EvidenceError, NotFoundError
 from db.evidence.blobs import BlobStore, MissingBlobError, open_blobs
 from db.evidence.claims import (
     Kept,
+    KeptPhoto,
     adopt,
     batches,
     claim,
@@ -24,12 +25,13 @@ from db.evidence.claims import (
     condemned,
     drop,
     is_condemned,
+    needed,
     orphans,
 )
 from db.evidence.exhibits import digest_of, of_guest, of_student, remove_rows
 from db.evidence.keys import KeyRing, load_keys
 from db.evidence.turns import Turns
-from db.schema import BlobRow, EvidenceRow
+from db.schema import BlobRow, EvidenceRow, PhotoRow
 from db.settings import Settings
 
 __all__ = ["Archive", "Swept", "open_archive"]
@@ -110,29 +112,50 @@ class Archive:
         """
         if not self.keeps or not pictures:
             return ()
-        keys, now = self.keys, datetime.now(UTC)
-        sealed = {track: keys.seal(picture) for track, picture in pictures.items()}
-        by_name = {one.name: one.content for one in sealed.values()}
-        with self.turns.writing():
-            self._database.transact(
-                lambda session: claim(session, by_name.keys(), keys.newest_id, now), patience_s=PATIENCE_S
-            )
-            with ThreadPoolExecutor(WRITERS, "gridroll-evidence") as pool:
-                list(pool.map(self._blobs.put, by_name.keys(), by_name.values()))
+        now = datetime.now(UTC)
+        sealed = {track: self.keys.seal(picture) for track, picture in pictures.items()}
+        self._put({one.name: one.content for one in sealed.values()}, now)
         return tuple(
             Kept(track, one.name, len(pictures[track]), now + self._kept_for) for track, one in sealed.items()
         )
 
+    def keep_photo(self, picture: bytes) -> KeptPhoto:
+        """Store an enrolment photograph, to be given its row with `db.photos.add_photo` within the hour.
+
+        Photographs are kept however long crops are.
+        """
+        sealed = self.keys.seal(picture)
+        self._put({sealed.name: sealed.content}, datetime.now(UTC))
+        return KeptPhoto(sealed.name, len(picture))
+
+    def _put(self, blobs: Mapping[str, bytes], now: datetime) -> None:
+        key_id = self.keys.newest_id
+        with self.turns.writing():
+            self._database.transact(
+                lambda session: claim(session, blobs.keys(), key_id, now), patience_s=PATIENCE_S
+            )
+            with ThreadPoolExecutor(WRITERS, "gridroll-evidence") as pool:
+                list(pool.map(self._blobs.put, blobs.keys(), blobs.values()))
+
     def read(self, evidence_id: int) -> bytes:
         """The picture, a JPEG file, as it was kept. Raises NotFoundError, and EvidenceError for one that was changed."""
+        return self._read(
+            partial(digest_of, evidence_id=evidence_id),
+            f"there is no crop {evidence_id}; 'gridroll evidence list SESSION' shows those that are kept",
+        )
+
+    def read_photo(self, photo_id: int) -> bytes:
+        """`read` of an enrolment photograph."""
+        query = select(PhotoRow.digest).where(PhotoRow.id == photo_id)
+        return self._read(lambda session: session.scalar(query), f"there is no photograph {photo_id}")
+
+    def _read(self, find: Callable[[Session], str | None], lacking: str) -> bytes:
         before = None
         while True:
             with self._database.reading() as session:
-                digest = digest_of(session, evidence_id)
+                digest = find(session)
             if digest is None:
-                raise NotFoundError(
-                    f"there is no crop {evidence_id}; 'gridroll evidence list SESSION' shows those that are kept"
-                )
+                raise NotFoundError(lacking)
             try:
                 return self.keys.open(digest, self._blobs.get(digest))
             except MissingBlobError:
@@ -250,16 +273,11 @@ class Archive:
         strangers = 0
         self._blobs.tidy(before)
         with self._database.reading() as session:
-            needed = set(
-                session.scalars(
-                    select(BlobRow.digest).where(
-                        BlobRow.claimed_at < before,
-                        select(EvidenceRow.id).where(EvidenceRow.digest == BlobRow.digest).exists(),
-                    )
-                )
+            lacking = set(
+                session.scalars(select(BlobRow.digest).where(BlobRow.claimed_at < before, needed()))
             )
         for some in batches(self._blobs.blobs()):
-            needed.difference_update(one.name for one in some)
+            lacking.difference_update(one.name for one in some)
             old = [one for one in some if one.stored_at < before]
             with self._database.reading() as session:
                 known = set(
@@ -272,7 +290,7 @@ class Archive:
                 self._database.transact(partial(adopt, blobs=unknown))
             else:
                 strangers += len(unknown)
-        return len(needed), strangers
+        return len(lacking), strangers
 
 
 def open_archive(settings: Settings, database: Database) -> Archive:

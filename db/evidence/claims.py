@@ -1,6 +1,6 @@
 """Which blobs there are, or are about to be, and who needs them.
 
-A writer claims a blob, writes it, and then attaches it to its look. Whoever wants it gone condemns it, deletes its bytes
+A writer claims a blob, writes it, and then attaches it to its look, or to the student whose photograph it is. Whoever wants it gone condemns it, deletes its bytes
 while nobody can claim it (`turns.py`), and removes the row. A claim revives what is condemned, for its bytes are about to be written; a
 look takes no blob that is condemned or gone. So a row never points to nothing, whoever is killed when.
 """
@@ -11,15 +11,30 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from db.errors import EvidenceError
 from db.evidence.blobs import Blob
 from db.evidence.erased import erased_tracks
-from db.schema import BlobRow, EvidenceRow
+from db.schema import BlobRow, EvidenceRow, PhotoRow
 from db.upsert import upsert
 
-__all__ = ["Kept", "adopt", "attach", "batches", "claim", "condemn", "condemned", "drop", "orphans"]
+__all__ = [
+    "Kept",
+    "KeptPhoto",
+    "adopt",
+    "attach",
+    "batches",
+    "claim",
+    "condemn",
+    "condemned",
+    "drop",
+    "hold",
+    "is_needed",
+    "needed",
+    "orphans",
+]
 
 BATCH = 500
 """Values in one statement; SQLite takes some thousands at most."""
@@ -35,6 +50,26 @@ class Kept:
     digest: str
     bytes: int
     keep_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPhoto:
+    """A photograph that is in the store and waits for its row. `bytes`: of the plain picture."""
+
+    digest: str
+    bytes: int
+
+
+def needed() -> ColumnElement[bool]:
+    """Whether a crop or a photograph lies in a blob, in a query of `BlobRow`."""
+    return or_(
+        select(EvidenceRow.id).where(EvidenceRow.digest == BlobRow.digest).exists(),
+        select(PhotoRow.id).where(PhotoRow.digest == BlobRow.digest).exists(),
+    )
+
+
+def is_needed(session: Session, name: str) -> bool:
+    return bool(_needed_of(session, [name]))
 
 
 def claim(session: Session, names: Collection[str], key_id: str, now: datetime) -> None:
@@ -73,12 +108,18 @@ def attach(session: Session, session_id: int, look_id: int, kept: Sequence[Kept]
     condemn(session, unwanted)
 
 
+def hold(session: Session, kept: KeptPhoto) -> None:
+    """Keep a photograph's blob from being deleted until the transaction ends, which gives it its row.
+
+    Raises EvidenceError, transient, where it was deleted meanwhile.
+    """
+    if _locked(session, [kept.digest]).get(kept.digest) is None:
+        raise EvidenceError("the photograph was removed while it was being stored; hand it in again", True)
+
+
 def orphans(session: Session, before: datetime, limit: int | None = None) -> Sequence[str]:
-    """Blobs claimed before a moment that no row needs: of looks that were never stored."""
-    query = select(BlobRow.digest).where(
-        BlobRow.claimed_at < before,
-        ~select(EvidenceRow.id).where(EvidenceRow.digest == BlobRow.digest).exists(),
-    )
+    """Blobs claimed before a moment that no row needs: of looks and photographs that were never stored."""
+    query = select(BlobRow.digest).where(BlobRow.claimed_at < before, ~needed())
     return session.scalars(query.limit(limit)).all()
 
 
@@ -87,11 +128,11 @@ def condemn(session: Session, names: Iterable[str], before: datetime | None = No
     for some in batches(sorted(set(names))):
         held = _locked(session, some)
         # After the locks, for whoever held one may have attached the blob.
-        needed = set(session.scalars(select(EvidenceRow.digest).where(EvidenceRow.digest.in_(some))))
+        wanted = _needed_of(session, some)
         doomed = [
             name
             for name, claimed_at in held.items()
-            if name not in needed and claimed_at is not None and (before is None or claimed_at < before)
+            if name not in wanted and claimed_at is not None and (before is None or claimed_at < before)
         ]
         session.execute(update(BlobRow).where(BlobRow.digest.in_(doomed)).values(claimed_at=None))
 
@@ -122,6 +163,13 @@ def batches(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:
     rest = iter(items)
     while some := list(islice(rest, size)):
         yield some
+
+
+def _needed_of(session: Session, names: Collection[str]) -> set[str]:
+    """Those of the blobs that a row needs."""
+    crops = session.scalars(select(EvidenceRow.digest).where(EvidenceRow.digest.in_(names)))
+    photos = session.scalars(select(PhotoRow.digest).where(PhotoRow.digest.in_(names)))
+    return {*crops, *photos}
 
 
 def _add(session: Session, blobs: Mapping[str, datetime | None]) -> None:

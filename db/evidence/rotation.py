@@ -1,4 +1,4 @@
-"""Encrypting all crops anew, so that an old key can be thrown away."""
+"""Encrypting all crops and photographs anew, so that an old key can be thrown away."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,12 +12,15 @@ from db.audit import SYSTEM, note
 from db.errors import EvidenceError, GridrollError
 from db.evidence.archive import Archive
 from db.evidence.blobs import MissingBlobError
-from db.evidence.claims import claim, condemn
-from db.schema import BlobRow, EvidenceRow
+from db.evidence.claims import claim, condemn, is_needed, needed
+from db.schema import BlobRow, EvidenceRow, PhotoRow
 
 __all__ = ["Rotated", "others", "rotate"]
 
 Progress = Callable[[int, int], None]
+
+HOLDERS: tuple[type[EvidenceRow] | type[PhotoRow], ...] = (EvidenceRow, PhotoRow)
+"""What lies in blobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,7 @@ def rotate(archive: Archive, progress: Progress | None = None, actor: str = SYST
     A crop that cannot be read is passed over. `progress` is told blobs done, and all. Raises as the archive does.
     """
     newest = archive.keys.newest_id
-    needed = select(EvidenceRow.id).where(EvidenceRow.digest == BlobRow.digest).exists()
-    query = select(BlobRow.digest).where(BlobRow.key_id != newest, needed).order_by(BlobRow.digest)
+    query = select(BlobRow.digest).where(BlobRow.key_id != newest, needed()).order_by(BlobRow.digest)
     with archive.database.reading() as session:
         names = session.scalars(query).all()
     renewed, reasons = 0, []
@@ -65,15 +67,18 @@ def rotate(archive: Archive, progress: Progress | None = None, actor: str = SYST
 
 
 def others(archive: Archive) -> int:
-    """How many crops are under another key than the newest one."""
-    query = (
-        select(func.count())
-        .select_from(EvidenceRow)
-        .join(BlobRow, BlobRow.digest == EvidenceRow.digest)
-        .where(BlobRow.key_id != archive.keys.newest_id)
-    )
+    """How many crops and photographs are under another key than the newest one."""
     with archive.database.reading() as session:
-        return session.scalar(query) or 0
+        return sum(
+            session.scalar(
+                select(func.count())
+                .select_from(kind)
+                .join(BlobRow, BlobRow.digest == kind.digest)
+                .where(BlobRow.key_id != archive.keys.newest_id)
+            )
+            or 0
+            for kind in HOLDERS
+        )
 
 
 def _renew(archive: Archive, name: str) -> bool:
@@ -82,7 +87,7 @@ def _renew(archive: Archive, name: str) -> bool:
         plain = archive.keys.open(name, archive.blobs.get(name))
     except MissingBlobError:
         with archive.database.reading() as session:
-            if not _is_needed(session, name):  # erased meanwhile, or renewed by somebody else
+            if not is_needed(session, name):  # erased meanwhile, or renewed by somebody else
                 return False
         raise
     sealed = archive.keys.seal(plain)
@@ -101,14 +106,10 @@ def _renew(archive: Archive, name: str) -> bool:
             .order_by(BlobRow.digest)
             .with_for_update()
         ).all()
-        renewed = len(held) == 2 and _is_needed(session, name)
-        if renewed:
-            session.execute(update(EvidenceRow).where(EvidenceRow.digest == name).values(digest=sealed.name))
+        renewed = len(held) == 2 and is_needed(session, name)
+        for kind in HOLDERS if renewed else ():
+            session.execute(update(kind).where(kind.digest == name).values(digest=sealed.name))
         condemn(session, [name, sealed.name])
         return renewed
 
     return archive.database.transact(move)
-
-
-def _is_needed(session: Session, name: str) -> bool:
-    return session.scalar(select(EvidenceRow.id).where(EvidenceRow.digest == name).limit(1)) is not None

@@ -88,11 +88,13 @@ class IntervalRow(Base):
 
 
 class ReviewRow(Base):
-    """A doubt for staff to settle. `subject` is the track it is about, for a headcount the look that began it.
+    """A doubt for staff to settle. `subject` is the track it is about, for a headcount the look that began it, for a
+    dispute `dispute:` and its id.
 
     `rival_id`: a second student whom the face resembles; `beside`: the other track of two tiles. `state`: `open`, or as
     staff settled it `confirmed` (it is the suspected student; a headcount is explained), `reassigned` (it is
-    `settled_student_id` instead), `not_this_person`, `guest` or `dismissed`; by whom, when and why.
+    `settled_student_id` instead), `not_this_person`, `guest`, `dismissed`, or for a dispute `accepted` or `not_accepted`; by whom,
+    when and why.
     """
 
     __tablename__ = "reviews"

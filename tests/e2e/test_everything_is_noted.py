@@ -35,6 +35,7 @@ ELSEWHERE = {
     "serve": "test_a_portal_that_starts_with_other_settings_says_so",
     "doctor": "looks only, and this machine may lack what it looks for",
     "audit mail": "tests/db/proof/test_commands.py",
+    "reviews answer": "tests/portal/test_disputes.py: students make their disputes in the portal",
 }
 SETTLED = ("judgement.made", "review.settled")
 FOLDED = {"ledger.folded", "review.opened", "review.reopened", "review.withdrawn"}

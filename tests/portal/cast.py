@@ -159,6 +159,33 @@ def class_of_sixteen(
         return row.id
 
 
+def class_in_doubt(
+    database: Database, starts_at: datetime = START, title: str = "Week 5: doubts", students: int = 12
+) -> int:
+    """Everybody is most like themselves, but not enough to be named; and a stranger. Returns the session's id."""
+    with database.writing() as writing:
+        course = make_course(writing, COURSE, ZONE)
+        enrolled = enrol(
+            writing,
+            course,
+            [
+                roster_line(f"2026-{1001 + index}", name, f"{name.split()[0].lower()}@example.edu")
+                for index, name in enumerate(NAMES[:students])
+            ],
+        )
+        index_faces(writing, enrolled)
+        row = start_session(writing, COURSE, title, starts_at, 45)
+        heads: dict[str, int | None] = {f"t{index:02}": one.id for index, one in enumerate(enrolled)}
+        similar = {track: 80.0 + index / 2 for index, track in enumerate(heads)}
+        # One a minute, so that each doubt has a time of its own.
+        script = [
+            Seen(minute, dict(list(heads.items())[: minute + 1]), similar) for minute in range(len(heads))
+        ]
+        script += [Seen(minute, heads | {"stranger": None}, similar) for minute in (30, 32)]
+        record(writing, row, script)
+        return row.id
+
+
 STAYS_MIN: dict[int, list[tuple[float, float]]] = {
     2: [(13.5, 45)],
     4: [(1.5, 45)],

@@ -1,4 +1,4 @@
-"""Counts what a page asks of the database."""
+"""Counts what a page asks of the ledger."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,19 +7,23 @@ from sqlalchemy import event
 
 from db.database import Database
 
-__all__ = ["counted"]
+__all__ = ["MOST", "counting"]
+
+MOST = 12
+"""Statements of a page, however much there is."""
 
 
 @contextmanager
-def counted(database: Database) -> Iterator[list[str]]:
-    """The statements sent meanwhile, but for those that only begin a transaction."""
-    sent: list[str] = []
+def counting(database: Database) -> Iterator[list[str]]:
+    """The statements sent meanwhile, those left out that only set how they are to be answered."""
+    said: list[str] = []
 
-    def note(*arguments: object) -> None:
-        statement = str(arguments[2])
+    def note(conn: object, cursor: object, statement: str, *rest: object) -> None:
         if not statement.startswith(("SET", "BEGIN")):
-            sent.append(statement)
+            said.append(statement)
 
     event.listen(database.engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(database.engine, "before_cursor_execute", note)
+    try:
+        yield said
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)

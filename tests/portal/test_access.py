@@ -47,6 +47,12 @@ def for_staff(path: str, done: int = 200, elsewhere: int = 404) -> Row:
     return Row(path, nobody, 404, 404, done, elsewhere, done, done, nobody)
 
 
+def for_office(path: str, done: int = 200) -> Row:
+    """What changes students, and what sees all courses."""
+    nobody = 401 if path.startswith("POST ") else 302
+    return Row(path, nobody, 404, 404, 403, 403, done, done, nobody)
+
+
 def for_lists(path: str) -> Row:
     """Where every instructor sees what is theirs."""
     return for_staff(path, elsewhere=200)
@@ -75,7 +81,36 @@ TABLE = {
     "looks.evidence": for_staff("/sessions/1/evidence/1.jpg", 404),  # of a class without crops
     "reviews.page": for_staff("/sessions/1/reviews/1"),
     "reviews.settle": for_staff("POST /sessions/1/reviews/1", 400),
+    "students.listing": for_lists("/students"),
+    "students.page": for_staff("/students/S-1"),
+    "students.photo": for_staff("/students/S-1/photos/1.jpg", 404),  # there is none yet
+    "students.form": for_office("/registration"),
+    "students.register": for_office("POST /registration", 400),
+    "students.add_photo": for_office("POST /students/S-1/photos", 400),
+    "students.remove_photo": for_office("POST /students/S-1/photos/1/remove", 404),
+    "students.agree": for_office("POST /students/S-1/consent", 400),
+    "students.withdraw": for_office("POST /students/S-1/consent/withdraw", 400),
+    "students.remove": for_office("POST /students/S-1/remove", 400),
+    "faces.listing": for_lists("/faces"),
+    "faces.remove": for_office("POST /faces/nothing/remove", 404),
+    "pictures.listing": for_lists("/pictures"),
+    "pictures.page": for_staff("/sessions/1/picture"),
+    "pictures.take": for_staff("POST /sessions/1/picture", 400),
+    "queue.page": for_lists("/reviews"),
+    "queue.answer": for_staff("POST /sessions/1/reviews/1/answer", 400),
+    "queue.confirm": for_staff("POST /reviews/confirm", 400, elsewhere=400),  # nothing is ticked
+    "queue.roster": for_staff("/sessions/1/roster.json?q=a"),
     "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
+    "me.session": Row("/me/sessions/1", 302, 200, 200, 403, 403, 403, 403, 302),
+    "me.dispute": Row("POST /me/sessions/1", 401, 400, 400, 403, 403, 403, 403, 401),
+    "me.crop": Row("/me/evidence/1.jpg", 302, 404, 404, 403, 403, 403, 403, 302),
+    "mine.page": Row("/me/data", 302, 200, 200, 403, 403, 403, 403, 302),
+    "mine.consent": Row("POST /me/data/consent", 401, 400, 400, 403, 403, 403, 403, 401),
+    "mine.withdraw": Row("POST /me/data/withdrawal", 401, 400, 400, 403, 403, 403, 403, 401),
+    "mine.download": Row("/me/data/download", 302, 200, 200, 403, 403, 403, 403, 302),
+    "mine.ask": Row("POST /me/data/erasure", 401, 400, 400, 403, 403, 403, 403, 401),
+    "erasures.listing": Row("/students/erasures", 302, 404, 404, 403, 403, 200, 200, 302),
+    "erasures.settle": Row("POST /students/erasures/1", 401, 404, 404, 403, 403, 400, 400, 401),
     "login.leave": Row("POST /logout", 401, 302, 302, 302, 302, 302, 302, 401),  # last, for it ends the visit
 }
 CALLERS = {

@@ -17,7 +17,7 @@ from db.database import Database
 from db.errors import ConfigError, EvidenceError
 from db.evidence import Archive, exhibits_of, open_archive
 from db.face_cache import FaceCache
-from db.schema import AuditRow, JudgementRow, LookRow
+from db.schema import AuditRow, JudgementRow, LookRow, PhotoRow
 from db.sessions import start_session
 from db.settings import Settings
 from demo.cast import portrait
@@ -70,7 +70,11 @@ class Room:
             return session.scalar(select(func.count()).select_from(LookRow)) or 0
 
     def files(self) -> list[Path]:
-        return [path for path in (self.settings.home / "evidence").rglob("*") if path.is_file()]
+        """All that lies in the store, but for the photographs of who is enrolled."""
+        with self.database.reading() as session:
+            photos = set(session.scalars(select(PhotoRow.digest)))
+        found = (self.settings.home / "evidence").rglob("*")
+        return [path for path in found if path.is_file() and path.name not in photos]
 
 
 @pytest.fixture
@@ -132,6 +136,7 @@ def test_a_store_that_comes_back_is_used_again(
     room: Room, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = settings.home / "evidence"
+    folder.rename(settings.home / "moved")
     folder.write_text("not a folder")
     room.look(ANNS)
     folder.unlink()

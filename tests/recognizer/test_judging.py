@@ -17,6 +17,7 @@ from db.errors import GridrollError, NotFoundError
 from db.face_cache import FaceCache
 from db.people import find_student
 from db.report import session_report
+from db.reviews import review_mark
 from db.schema import JudgementRow, ReviewRow
 from db.sessions import start_session
 from db.settings import Settings
@@ -162,6 +163,29 @@ def test_whom_staff_confirm_is_there_and_the_face_is_not_asked_about_again(room:
     assert (
         room.judgements()[0].template is None
     )  # who is enrolled is known by their photographs, not by a verdict
+
+
+def test_several_are_confirmed_at_once_but_for_those_that_changed_meanwhile(room: Room) -> None:
+    def still(track: str, person: Person) -> Callable[[int], SeenFace]:
+        return lambda minute: replace(moving(track, person)(minute), cue="still_picture")
+
+    room.looks(still("a", ANN), still("b", BEN), moving("c", CID))
+    with room.database.reading() as session:
+        rows = session.scalars(select(ReviewRow)).all()
+        numbers = {row.student.name if row.student else "": row.id for row in rows}
+        marks = {row.id: review_mark(row) for row in rows}
+    assert numbers.keys() == {ANN.name, BEN.name, ""}
+    stale = marks | {numbers[BEN.name]: "open/77//", 99: "open///"}
+    left = room.judging.confirm_all(stale, STAFF)
+    assert left == {numbers[BEN.name], numbers[""], 99}
+    assert {key: state for key, _, _, state in room.reviews()} == {
+        numbers[ANN.name]: "confirmed",
+        numbers[BEN.name]: "open",
+        numbers[""]: "open",
+    }
+    assert [one.verdict for one in room.judgements()] == ["is_student"]
+    assert room.judging.confirm_all(marks, STAFF) == {numbers[""]}
+    assert len(room.judgements()) == 2
 
 
 def test_saying_the_same_twice_changes_nothing(room: Room) -> None:

@@ -1,0 +1,221 @@
+"""The review queue in a real browser: ten reviews settled by keyboard on a screen, and by taps on a phone."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from db.database import Database, make_database
+from db.report import session_report
+from db.settings import Settings
+from portal.app import create_app
+from tests.e2e.browsing import Console, fits, served, sign_in
+from tests.e2e.test_every_page_in_chromium import accessibility
+from tests.portal.cast import INSTRUCTOR, START, add_accounts, class_in_doubt
+
+SCREEN, PHONE = 1, 2
+"""The sessions that are settled on each."""
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Database]]:
+    settings = Settings(home=tmp_path_factory.mktemp("portal"))
+    database = make_database(settings.resolved_database_url)
+    class_in_doubt(database)
+    class_in_doubt(database, START + timedelta(days=7), "Week 6: more doubts")
+    with database.writing() as writing:
+        add_accounts(writing)
+    with served(create_app(settings, database)) as url:
+        yield url, database
+    database.close()
+
+
+@contextmanager
+def visit(chromium: Browser, url: str, width: int, scheme: str) -> Iterator[Page]:
+    """An instructor's page, with fingers on a narrow one; in the end its console has nothing to say."""
+    context = chromium.new_context(
+        base_url=url,
+        viewport={"width": width, "height": 844},
+        color_scheme="dark" if scheme == "dark" else "light",
+        reduced_motion="reduce",
+        has_touch=width < 600,
+    )
+    page = context.new_page()
+    console = Console(page)
+    sign_in(page, INSTRUCTOR)
+    yield page
+    # That somebody else was faster is an answer with 409, which Chromium tells of.
+    assert [line for line in console.take() if "409" not in line] == []
+    context.close()
+
+
+def about(page: Page, name: str) -> None:
+    """Whom the review in focus is about."""
+    expect(page.locator("#doubt")).to_contain_text(name)
+
+
+def said(page: Page, outcome: str) -> None:
+    """What readers of screens hear."""
+    expect(page.locator("#outcome")).to_contain_text(outcome)
+
+
+def states(database: Database, session_id: int) -> dict[str, str]:
+    with database.reading() as reading:
+        found = session_report(reading, session_id).reviews
+    return {(one.student_name or one.kind).split()[0]: one.state for one in found}
+
+
+def test_ten_reviews_are_settled_by_keyboard(chromium: Browser, portal: tuple[str, Database]) -> None:
+    url, database = portal
+    with visit(chromium, url, 1440, "light") as page:
+        page.goto(f"/sessions/{SCREEN}")
+        page.get_by_role("link", name="Settle them one after another").click()
+        expect(page).to_have_url(re.compile(r"/reviews\?session=1$"))
+        assert fits(page)
+        assert accessibility(page) == []
+        press = page.keyboard.press
+
+        # Two are ticked, with another one passed over and come back to; then both are confirmed at once.
+        about(page, "Ada Adams")
+        press("x")
+        press("j")
+        about(page, "Ben Brown")
+        press("j")
+        about(page, "Chiara Conti")
+        press("x")
+        press("k")
+        about(page, "Ben Brown")
+        expect(page.get_by_role("checkbox", checked=True, name=re.compile("Tick"))).to_have_count(2)
+        page.get_by_role("button", name="Confirm the 2 ticked ones").click()
+        said(page, "2 reviews are confirmed.")
+
+        about(page, "Ben Brown")
+        press("c")
+        said(page, "It is Ben Brown.")
+        about(page, "Dmitri")
+        press("n")
+        said(page, "It is not Dmitri Dvořák.")
+        about(page, "Elif")
+        press("d")
+        said(page, "Dismissed")
+
+        about(page, "Fatima")
+        press("r")
+        box = page.get_by_role("combobox", name="Another student")
+        expect(box).to_be_focused()
+        page.keyboard.type("jard")  # j, d and r are no keys while somebody types
+        expect(page.get_by_role("option", name="João Jardim")).to_have_attribute("aria-selected", "true")
+        assert accessibility(page) == []
+        press("Enter")
+        expect(box).to_have_value("João Jardim (2026-1010)")
+        about(page, "Fatima")
+        press("Enter")
+        said(page, "It is João Jardim.")
+
+        about(page, "Goran")
+        press("g")
+        page.keyboard.type("Dr. Cid")
+        press("Enter")
+        said(page, "A guest, Dr. Cid.")
+        about(page, "Hannah")
+        press("u")
+        about(page, "Goran")
+        expect(page.get_by_text("Another answer outranks this one.")).to_be_visible()
+        press("c")
+        said(page, "It is Goran Grgić.")
+
+        about(page, "Hannah")
+        page.get_by_label("Reason", exact=False).first.fill("certain")
+        press("c")  # into the field: somebody types
+        about(page, "Hannah")
+        press("Escape")
+        press("c")
+        said(page, "It is Hannah Hoffmann.")
+        about(page, "Ibrahim")
+        press("c")
+        said(page, "It is Ibrahim Issa.")
+
+        keys = page.locator("#keys")
+        expect(keys.get_by_text("dismiss")).to_be_visible()
+        press("?")
+        expect(keys.get_by_text("dismiss")).to_be_hidden()
+        press("?")
+        keys.get_by_label("Use these keys").uncheck()
+        press("c")
+        page.wait_for_timeout(300)
+        about(page, "João")
+        assert fits(page)
+    found = states(database, SCREEN)
+    assert {name for name, state in found.items() if state == "open"} == {
+        "João",
+        "Keiko",
+        "Léa",
+        "unknown_face",
+    }
+    expected = {"Ada": "confirmed", "Dmitri": "not_this_person", "Elif": "dismissed", "Fatima": "reassigned"}
+    assert found | expected | {"Goran": "confirmed", "Hannah": "confirmed"} == found
+    with database.reading() as reading:
+        reasons = {one.student_name: one.reason for one in session_report(reading, SCREEN).reviews}
+    assert reasons["Hannah Hoffmann"] == "certainc"
+
+
+def test_ten_reviews_are_settled_by_taps_on_a_phone(chromium: Browser, portal: tuple[str, Database]) -> None:
+    url, database = portal
+    with visit(chromium, url, 390, "dark") as page, visit(chromium, url, 390, "light") as other:
+        page.goto(f"/reviews?session={PHONE}")
+        assert fits(page)
+        assert accessibility(page) == []
+        expect(page.locator("kbd").first).to_be_hidden()
+        for name in ("Ada Adams", "Ben Brown", "Chiara Conti", "Dmitri Dvořák"):
+            page.get_by_role("button", name=f"It is {name}").tap()
+            said(page, f"It is {name}.")
+            expect(page.locator("#doubt")).to_be_in_viewport()
+        about(page, "Elif")
+        page.get_by_role("combobox", name="Another student").fill("1009")
+        page.get_by_role("option", name="Ibrahim Issa").tap()
+        page.get_by_role("button", name="It is this student").tap()
+        said(page, "It is Ibrahim Issa.")
+        about(page, "Fatima")
+        page.get_by_role("button", name="Not Fatima").tap()
+        said(page, "It is not Fatima Farouk.")
+        page.get_by_label("A guest’s name").fill("Dr. Cid")
+        page.get_by_role("button", name="It is this guest").tap()
+        said(page, "A guest, Dr. Cid.")
+        page.get_by_role("button", name="Dismiss").tap()
+        said(page, "Dismissed")
+        for name in ("Ibrahim", "João"):
+            page.get_by_role("checkbox", name=f"Tick {name}").tap()
+        page.get_by_role("button", name="Confirm the 2 ticked ones").tap()
+        said(page, "2 reviews are confirmed.")
+        assert fits(page)
+
+        # Of two who settle the same one, the second is told; their page stays whole.
+        other.goto(f"/reviews?session={PHONE}")
+        other.get_by_role("button", name="Dismiss").tap()
+        said(other, "Dismissed")
+        page.get_by_role("button", name="It is Keiko Kobayashi").tap()
+        expect(page.get_by_role("alert")).to_contain_text("You have answered already.")
+        assert fits(page)
+    assert list(states(database, PHONE).values()).count("open") == 2
+
+
+def test_without_javascript_each_answer_leads_to_the_next_all_the_same(
+    chromium: Browser, portal: tuple[str, Database]
+) -> None:
+    url, _ = portal
+    context = chromium.new_context(base_url=url, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, INSTRUCTOR)
+    page.goto("/reviews?kind=low_similarity")
+    first = page.locator("#doubt").inner_text()
+    page.get_by_label("Another student").select_option(index=1)
+    page.get_by_role("button", name="It is this student").click()
+    expect(page.locator(".settled-now")).to_contain_text("It is Ada Adams.")
+    assert page.locator("#doubt").inner_text() != first
+    expect(page.locator("#keys")).to_be_hidden()
+    page.get_by_role("link", name="Answer again").click()
+    expect(page.locator("#doubt")).to_have_text(first)
+    context.close()
