@@ -114,7 +114,7 @@ def test_staff_find_a_session_read_it_sort_it_and_leave(page: Page) -> None:
         page.get_by_role("button", name="Joined").click()
         assert set(names(page)[-2:]) == {"Nnamdi Nwosu", "Olga Orlova"}
 
-    page.get_by_text("The balance sheet of every look").click()
+    page.get_by_role("heading", name="The balance sheet of every look").click()
     expect(page.get_by_text("The headcount changed").last).to_be_visible()
     fits(page)
 
