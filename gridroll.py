@@ -11,6 +11,7 @@ COMMANDS = {
     "demo": ("demo.commands:demo", "Run a simulated class end to end, then show it in the portal."),
     "init": ("recognizer.preparation:init", "Make the stores, or bring them up to date."),
     "user": ("portal.commands:user", "Who may sign in to the portal."),
+    "token": ("portal.token_commands:token", "What programs sign in with."),
     "roster": ("recognizer.commands:roster", "Who is expected in a course."),
     "faces": ("recognizer.commands:faces", "The faces the engine knows."),
     "course": ("db.course_commands:course", "Courses and their attendance rules."),

@@ -6,10 +6,18 @@ from datetime import UTC, datetime
 from sqlalchemy import CursorResult, delete, select
 from sqlalchemy.orm import Session
 
-from db.schema import DueRow, Enrolment, LookRow, SessionRow
+from db.schema import Course, DueRow, Enrolment, LookRow, SessionRow
 from db.upsert import upsert
 
-__all__ = ["due_of_student", "due_running", "due_sessions", "mark_course_due", "mark_due", "take_due"]
+__all__ = [
+    "due_of_course",
+    "due_of_student",
+    "due_running",
+    "due_sessions",
+    "mark_course_due",
+    "mark_due",
+    "take_due",
+]
 
 
 def mark_due(session: Session, session_ids: Collection[int]) -> None:
@@ -51,6 +59,17 @@ def due_of_student(session: Session, student_id: int) -> list[int]:
         .join(SessionRow, SessionRow.id == DueRow.session_id)
         .join(Enrolment, Enrolment.course_id == SessionRow.course_id)
         .where(Enrolment.student_id == student_id)
+    )
+    return list(session.scalars(query))
+
+
+def due_of_course(session: Session, code: str) -> list[int]:
+    """Those of the sessions that are due that are of this course."""
+    query = (
+        select(DueRow.session_id)
+        .join(SessionRow, SessionRow.id == DueRow.session_id)
+        .join(Course, Course.id == SessionRow.course_id)
+        .where(Course.code == code)
     )
     return list(session.scalars(query))
 

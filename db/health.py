@@ -10,7 +10,7 @@ from db.evidence.health import check_evidence
 from db.face_cache import open_cache
 from db.settings import Settings
 
-__all__ = ["Check", "State", "attempt", "check_stores"]
+__all__ = ["Check", "State", "Trial", "attempt", "check_stores", "store_trials"]
 
 
 class State(StrEnum):
@@ -29,6 +29,10 @@ class Check:
     detail: str
 
 
+Trial = tuple[str, Callable[[], list[Check]]]
+"""What is tried, and the trial; it may take as long as a network makes it wait."""
+
+
 def attempt(name: str, trial: Callable[[], str]) -> Check:
     """Run a trial that returns what it saw; an error of Gridroll's becomes a broken check with its remedy."""
     try:
@@ -39,13 +43,22 @@ def attempt(name: str, trial: Callable[[], str]) -> Check:
 
 def check_stores(settings: Settings) -> list[Check]:
     """The database, the face cache and the evidence store, by really opening them."""
-    checks = [
-        attempt("database", lambda: _database(settings)),
-        attempt("face cache", lambda: _cache(settings)),
+    return [check for _, trial in store_trials(settings) for check in trial()]
+
+
+def store_trials(settings: Settings) -> list[Trial]:
+    """The same, one by one."""
+    return [
+        ("database", lambda: [attempt("database", lambda: _database(settings))]),
+        ("face cache", lambda: [attempt("face cache", lambda: _cache(settings))]),
+        ("evidence", lambda: [_evidence(settings)]),
     ]
-    if settings.evidence_days:
-        return [*checks, attempt("evidence", lambda: check_evidence(settings))]
-    return [*checks, Check("evidence", State.ABSENT, "evidence_days is 0: no crops are kept")]
+
+
+def _evidence(settings: Settings) -> Check:
+    if not settings.evidence_days:
+        return Check("evidence", State.ABSENT, "evidence_days is 0: no crops are kept")
+    return attempt("evidence", lambda: check_evidence(settings))
 
 
 def _database(settings: Settings) -> str:

@@ -1,13 +1,7 @@
 """Students, rosters, consents and the faces indexed for them."""
 
-import csv
-import io
-import re
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -20,6 +14,7 @@ from db.errors import NotFoundError, RosterError
 from db.face_documents import CachedFace, FaceStamp
 from db.names import name_order
 from db.proof import note_record
+from db.roster_file import RosterLine, read_roster
 from db.schema import AttendanceRow, Consent, Course, Enrolment, FaceRow, SessionRow, Student
 
 __all__ = [
@@ -39,115 +34,11 @@ __all__ = [
     "with_faces",
 ]
 
-COLUMNS = ("student_no", "name", "email", "photo")
-STUDENT_NO = re.compile(r"[A-Za-z0-9_.\-:]{1,64}")
-"""What a face engine takes as an external id: Amazon Rekognition's ExternalImageId has this alphabet."""
-
-
-@dataclass(frozen=True, slots=True)
-class RosterLine:
-    """A student as a roster file gives them. `photo`, `consent` and `enrolled_on` are empty where the file has none.
-
-    `enrolled_on`: the ISO 8601 date from which they are expected.
-    """
-
-    student_no: str
-    name: str
-    email: str
-    photo: str
-    consent: str
-    enrolled_on: str = ""
-
-
-def read_roster(path: Path) -> list[RosterLine]:
-    """Read `student_no,name,email,photo[,consent][,enrolled_on]` from a UTF-8 CSV file.
-
-    Raises RosterError naming the line and the remedy; a roster is good as a whole or not at all.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise RosterError(f"cannot read roster {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise RosterError(
-            f"roster {path} is not UTF-8 (byte {error.start}); save it again as 'CSV UTF-8' and import that"
-        ) from error
-    try:
-        return _parse_roster(text, path)
-    except csv.Error as error:
-        raise RosterError(f"roster {path} is no CSV file ({error}); save it again as 'CSV UTF-8'") from error
-
-
-def _parse_roster(text: str, path: Path) -> list[RosterLine]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    header = [name.strip().lower() for name in reader.fieldnames or ()]
-    reader.fieldnames = header
-    if missing := [column for column in COLUMNS if column not in header]:
-        raise RosterError(
-            f"roster {path} lacks the column {', '.join(missing)}; "
-            f"its first line must be {','.join(COLUMNS)} (and may add consent)"
-        )
-    lines: list[RosterLine] = []
-    first_seen: dict[str, int] = {}
-    for row in reader:
-        where = f"roster {path}, line {reader.line_num}"
-        cells = {name: (row.get(name) or "").strip() for name in (*COLUMNS, "consent", "enrolled_on")}
-        if not any(cells.values()):
-            continue
-        number = cells["student_no"]
-        if not number:
-            raise RosterError(
-                f"{where}: the student number is empty; give {cells['name'] or 'this student'} one"
-            )
-        if not STUDENT_NO.fullmatch(number):
-            raise RosterError(
-                f"{where}: student number {number!r} has characters other than letters, digits and _ . - : "
-                "(at most 64); correct it"
-            )
-        if number in first_seen:
-            raise RosterError(
-                f"{where}: student number {number} stands on line {first_seen[number]} already; remove one of them"
-            )
-        if None in row:
-            raise RosterError(
-                f"{where}: there are more cells than columns; put a name that holds a comma into double quotes"
-            )
-        if any(unicodedata.category(character) == "Cc" for cell in cells.values() for character in cell):
-            raise RosterError(f"{where}: a cell of student {number} holds a control character; remove it")
-        if cells["email"] and "@" not in cells["email"]:
-            raise RosterError(f"{where}: {cells['email']!r} of student {number} is no e-mail address")
-        if cells["enrolled_on"] and not _is_date(cells["enrolled_on"]):
-            raise RosterError(
-                f"{where}: {cells['enrolled_on']!r} of student {number} is no date; write e.g. 2026-11-20"
-            )
-        if not cells["name"]:
-            raise RosterError(f"{where}: student {number} has no name; give one")
-        if len(cells["name"]) > 200 or len(cells["email"]) > 254:
-            raise RosterError(
-                f"{where}: name (200 characters) or e-mail (254) of student {number} is too long"
-            )
-        first_seen[number] = reader.line_num
-        lines.append(RosterLine(**cells))
-    if not lines:
-        raise RosterError(f"roster {path} names no student; add a line for each")
-    return lines
-
-
-def _is_date(text: str) -> bool:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
-
 
 def make_course(session: Session, code: str, time_zone: str | None = None, actor: str = SYSTEM) -> Course:
     """The course of that code, made where there is none. `time_zone`: an IANA name; None keeps what it has, or UTC."""
     if time_zone is not None:
-        try:
-            ZoneInfo(time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise RosterError(f"time zone {time_zone!r} is not known; write e.g. Europe/Berlin") from error
+        check_time_zone(time_zone)
     if not code.strip() or len(code) > 64:
         raise RosterError(f"course code {code!r} must have 1 to 64 characters")
     course = session.scalar(select(Course).where(Course.code == code))
@@ -163,6 +54,14 @@ def make_course(session: Session, code: str, time_zone: str | None = None, actor
         course.time_zone = time_zone or "UTC"
         note_record(session, actor, "course.changed", course, before, _rules(course))
     return course
+
+
+def check_time_zone(time_zone: str) -> None:
+    """Raises RosterError for what is no IANA name."""
+    try:
+        ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise RosterError(f"time zone {time_zone!r} is not known; write e.g. Europe/Berlin") from error
 
 
 def _rules(course: Course) -> dict[str, Any]:
@@ -285,6 +184,11 @@ def roster_of(session: Session, course_id: int) -> dict[int, Student]:
     """The course's students by id."""
     query = select(Student).join(Enrolment).where(Enrolment.course_id == course_id)
     return {student.id: student for student in session.scalars(query)}
+
+
+def member_ids(session: Session, course_id: int) -> frozenset[int]:
+    """The ids of the students who are on a course's roster now."""
+    return frozenset(session.scalars(select(Enrolment.student_id).where(Enrolment.course_id == course_id)))
 
 
 def roster_ids(session: Session, row: SessionRow) -> frozenset[int]:

@@ -40,6 +40,7 @@ __all__ = [
     "own_entries",
     "review_lines",
     "session_line",
+    "session_lines",
     "session_report",
     "student_record",
 ]
@@ -246,8 +247,13 @@ def list_sessions(
     recent = select(SessionRow.id).order_by(*newest).limit(limit)
     if courses is not None:
         recent = recent.where(SessionRow.course_id.in_(courses))
-    ids = session.scalars(recent).all()
+    return session_lines(session, session.scalars(recent).all())
+
+
+def session_lines(session: Session, ids: Collection[int]) -> list[SessionLine]:
+    """These sessions, the newest first."""
     query = select(SessionRow).options(joinedload(SessionRow.course)).where(SessionRow.id.in_(ids))
+    newest = (SessionRow.starts_at.desc(), SessionRow.id.desc())
     return _lines(session, session.scalars(query.order_by(*newest)).all())
 
 

@@ -210,6 +210,29 @@ class Settings(BaseSettings):
         default=False,
         description="True when the portal is reached through HTTPS: cookies are then sent over nothing else.",
     )
+    portal_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/?#@]+(/[^\s?#]*)?)?$",
+        description="Where people reach the portal, as `https://roll.example.org`, for links in mail. Empty: made of "
+        "`portal_host` and `portal_port`.",
+    )
+    portal_proxies: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="Proxies before the portal that each add to `X-Forwarded-For` and set `X-Forwarded-Proto`. 0: what "
+        "these headers say is not believed.",
+    )
+    portal_idle_minutes: int = Field(
+        default=120, ge=5, le=10_080, description="A sign-in ends after so long without a request."
+    )
+    portal_longest_hours: int = Field(
+        default=12, ge=1, le=720, description="A sign-in ends after so long in any case."
+    )
+    webhook_private: bool = Field(
+        default=False,
+        description="True: webhooks may also be at private and loopback addresses, for programs of one's own network.",
+    )
     smtp_url: str = Field(
         default="",
         description="Mail server: `smtp://user:password@host:587` (encrypted by STARTTLS) or `smtps://…`.",

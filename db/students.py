@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from db.audit import SYSTEM
 from db.errors import GridrollError, NotFoundError
 from db.names import name_order
-from db.people import STUDENT_NO, RosterLine, enrol, find_course, record_consent
+from db.people import RosterLine, enrol, find_course, record_consent
+from db.roster_file import STUDENT_NO
 from db.schema import (
     AttendanceRow,
     Consent,

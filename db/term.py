@@ -57,7 +57,7 @@ class TermLine:
     """A student's term. `statuses`: one for each session, None where nobody expected them or none was held.
 
     `attended` of `counted` sessions: excused, unverified and running ones don't count. `counts`: all statuses shown.
-    `minutes`: present in all of them together.
+    `minutes`: present in all of them together. `email`: of the roster, which other systems know them by.
     """
 
     student_no: str
@@ -67,6 +67,7 @@ class TermLine:
     attended: int
     counted: int
     minutes: float
+    email: str = ""
 
     @property
     def share(self) -> float | None:
@@ -76,12 +77,21 @@ class TermLine:
 
 @dataclass(frozen=True, slots=True)
 class TermReport:
-    """Sessions in order of time, students in the order of their names."""
+    """Sessions in order of time, students in the order of their names.
+
+    `limit`: the share of sessions below which a student is warned; None: nobody is.
+    """
 
     course: str
     time_zone: str
     sessions: tuple[TermSession, ...]
     students: tuple[TermLine, ...]
+    title: str | None = None
+    limit: float | None = None
+
+    def falls_short(self, line: TermLine) -> bool:
+        """Whether a student came to too small a share of the sessions."""
+        return self.limit is not None and line.share is not None and line.share < self.limit
 
 
 def term_report(
@@ -133,6 +143,8 @@ def term_report(
             for row in meetings
         ),
         tuple(lines),
+        course.title,
+        course.attendance_limit,
     )
 
 
@@ -158,6 +170,7 @@ class _Person:
     id: int
     student_no: str
     name: str
+    email: str
     enrolled: bool
     enrolled_at: datetime | None
 
@@ -176,6 +189,7 @@ def _line(student: _Person, statuses: list[str | None], minutes: float, running:
         attended=sum(status in ATTENDED for status in final),
         counted=sum(status in COUNTED for status in final),
         minutes=minutes,
+        email=student.email,
     )
 
 
@@ -209,17 +223,23 @@ def _looked_at(session: Session, meetings: list[_Meeting]) -> set[int]:
 
 def _students(session: Session, course: Course, known: set[int]) -> list[_Person]:
     """The roster, and who left it but has entries."""
-    columns = (Student.id, Student.student_no, Student.name)
+    columns = (Student.id, Student.student_no, Student.name, Student.email)
     members = (
         select(*columns, Enrolment.enrolled_at)
         .join(Enrolment, Enrolment.student_id == Student.id)
         .where(Enrolment.course_id == course.id)
     )
-    found = [_Person(key, number, name, True, since) for key, number, name, since in session.execute(members)]
+    found = [
+        _Person(key, number, name, email, True, since)
+        for key, number, name, email, since in session.execute(members)
+    ]
     left = known - {one.id for one in found}
     if left:
         former = select(*columns).where(Student.id.in_(left))
-        found += [_Person(key, number, name, False, None) for key, number, name in session.execute(former)]
+        found += [
+            _Person(key, number, name, email, False, None)
+            for key, number, name, email in session.execute(former)
+        ]
     return found
 
 

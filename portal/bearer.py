@@ -58,7 +58,7 @@ def _load(token: str) -> Bearer | None:
     database, now = desk().database, desk().now()
     with database.reading() as reading:
         row = find_token(reading, hash_token(token), now)
-        if row is None:
+        if row is None or row.user.role == "student":
             return None
         courses = course_ids_of(reading, row.user_id) if row.user.role == "instructor" else None
     if row.course_id is not None:

@@ -24,6 +24,7 @@ from db.face_cache import FaceCache, open_cache
 from db.ledger import catch_up
 from db.proof.settings_trail import note_settings
 from db.report import SessionReport, session_report
+from db.second_factors import remove_second_factor
 from db.sessions import find_session
 from db.settings import Settings, load_settings
 from portal.cost_sheet import cost_table
@@ -126,9 +127,11 @@ def costs(session_id: int | None, month: str | None, kind: str) -> None:
 )
 def serve(host: str | None, port: int | None) -> None:
     """Run the portal until Ctrl-C or SIGTERM."""
-    from portal.app import close_app, create_app
+    from portal.accounts.setup import offer_setup
+    from portal.app import close_app, create_app, public_url
     from portal.keeper import LedgerKeeper
     from portal.server import make_server
+    from portal.webhooks import Courier
 
     settings = load_settings()
     with _database() as database, _cache(settings) as cache, LedgerKeeper(database):
@@ -140,10 +143,15 @@ def serve(host: str | None, port: int | None) -> None:
             settings.portal_port if port is None else port,
         )
         signal.signal(signal.SIGTERM, _leave)
+        app.config["PUBLIC_URL"] = public_url(settings, server.url)
         click.echo(f"The portal is at {server.url} (stop it with Ctrl-C)")
+        if setup := offer_setup(app):
+            click.echo(
+                f"Nobody can sign in yet. Make the first admin at {app.config['PUBLIC_URL'].rstrip('/')}{setup}"
+            )
         sys.stdout.flush()
         try:
-            with sweeping(settings, database):
+            with sweeping(settings, database), Courier(settings, database):
                 server.serve()
         finally:
             close_app(app)
@@ -230,6 +238,25 @@ def deactivate(email: str, reason: str) -> None:
 def activate(email: str, reason: str) -> None:
     """Let EMAIL sign in again."""
     _set_active(email, True, reason)
+
+
+@user.command("second-factor")
+@click.argument("email")
+@click.option("--remove", is_flag=True, help="Let them sign in with the password only.")
+@REASON
+def second_factor(email: str, remove: bool, reason: str) -> None:
+    """Say whether EMAIL signs in with a code as well, or take that back for who lost their phone."""
+    with _database() as database, database.writing() as writing:
+        found = find_user(writing, email)
+        if found is None:
+            raise NotFoundError(f"there is no user {email!r}; 'gridroll user add' makes one")
+        removed = remove and remove_second_factor(writing, found, at_keyboard(), reason.strip())
+        has_factor = found.totp_secret is not None
+    if removed:
+        click.echo(f"{found.email} signs in with the password only.")
+    else:
+        what = "a password and a code" if has_factor else "the password only"
+        click.echo(f"{found.email} signs in with {what}{', as before' if remove else ''}.")
 
 
 def _set_active(email: str, active: bool, reason: str) -> None:

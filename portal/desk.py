@@ -1,7 +1,7 @@
 """What every view works with: the settings, the ledger, the face cache and the time of day."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from flask import Flask, current_app
@@ -12,6 +12,7 @@ from db.face_cache import FaceCache
 from db.ledger import catch_up
 from db.settings import Settings
 from portal.backroom import Backroom
+from portal.errands import Errands
 
 __all__ = ["Desk", "desk", "desk_of", "put_desk"]
 
@@ -29,6 +30,7 @@ class Desk:
     backroom: Backroom
     cache: FaceCache | None = None
     now: Callable[[], datetime] = utc_now
+    errands: Errands = field(default_factory=Errands)
 
     def follow(self, session_id: int) -> None:
         """Fold a session's ledger where it is due. Where that cannot be, pages show it as it was before."""

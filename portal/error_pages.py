@@ -1,4 +1,4 @@
-"""One place that turns errors into pages."""
+"""One place that turns errors into pages, and into problem details for programs."""
 
 from flask import Flask, current_app, render_template, request
 from flask.typing import ResponseReturnValue
@@ -6,6 +6,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
 
 from db.errors import GridrollError, NotFoundError, StoreError
+from portal.api.problems import http_problem, of_api, problem
 from portal.paths import safe_path
 
 __all__ = ["show_errors"]
@@ -42,7 +43,7 @@ def show_errors(app: Flask) -> None:
 def _gridroll(error: GridrollError) -> ResponseReturnValue:
     if isinstance(error, NotFoundError):
         return _page(404)
-    if isinstance(error, StoreError):
+    if isinstance(error, StoreError) or error.transient:
         current_app.logger.error("%s", error)
         return _page(503, retry_s=5)
     current_app.logger.error("an error no view expected", exc_info=error)
@@ -55,6 +56,8 @@ def _stale_form(error: CSRFError) -> ResponseReturnValue:
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
+    if of_api():
+        return http_problem(error)
     response = error.get_response()
     if response.status_code < 400:
         return response
@@ -71,8 +74,10 @@ def _http(error: HTTPException) -> ResponseReturnValue:
 
 
 def _page(code: int, title: str = "", advice: str = "", retry_s: int | None = None) -> ResponseReturnValue:
+    headers = {} if retry_s is None else {"Retry-After": str(retry_s)}
+    if of_api():
+        return problem(code, headers=headers)
     if not title:
         title, advice = EXPLAINED[code]
-    headers = {} if retry_s is None else {"Retry-After": str(retry_s)}
     wanted = safe_path(request.full_path.rstrip("?")) if request.method in {"GET", "HEAD"} else None
     return render_template("error.html", code=code, title=title, advice=advice, wanted=wanted), code, headers

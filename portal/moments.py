@@ -13,6 +13,7 @@ __all__ = [
     "between_left",
     "clock",
     "day",
+    "day_month",
     "hours",
     "length_words",
     "local",
@@ -32,6 +33,12 @@ def day(moment: datetime, time_zone: str) -> str:
     """e.g. `Mon 2 Mar 2026`."""
     there = local(moment, time_zone)
     return f"{there:%a} {there.day} {there:%b %Y}"
+
+
+def day_month(moment: datetime, time_zone: str) -> str:
+    """e.g. `2 Mar`."""
+    there = local(moment, time_zone)
+    return f"{there.day} {there:%b}"
 
 
 def hours(moment: datetime, time_zone: str) -> str:
@@ -116,6 +123,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "between_left": between_left,
     "clock": clock,
     "day": day,
+    "day_month": day_month,
     "hours": hours,
     "length_words": length_words,
     "utc_text": utc_text,

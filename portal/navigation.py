@@ -29,12 +29,12 @@ PLACES = (
     Place("Today", "dashboard.page", ("dashboard",), STAFF),
     Place("Sessions", "sessions.listing", ("sessions", "entries", "looks"), STAFF),
     Place("Reviews", "queue.page", ("queue", "reviews"), STAFF),
-    Place("Courses", "courses.listing", ("courses", "roster"), STAFF),
+    Place("Courses", "courses.listing", ("courses", "roster", "calendar"), STAFF),
     Place("Students", "students.listing", ("students", "faces", "pictures", "erasures"), STAFF),
     Place("Reports", "reports.page", ("reports",), STAFF),
     Place("History", "history.page", ("history",), OFFICE),
-    Place("Admin", "admin.page", ("admin", "users", "tokens"), frozenset({"admin"})),
-    Place("My attendance", "me.page", ("me",), frozenset({"student"})),
+    Place("Admin", "admin.page", ("admin", "users", "tokens", "webhooks"), frozenset({"admin"})),
+    Place("My attendance", "me.page", ("me", "calendar"), frozenset({"student"})),
     Place("My data", "mine.page", ("mine",), frozenset({"student"})),
 )
 

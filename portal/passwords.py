@@ -1,5 +1,6 @@
 """Passwords: Argon2id hashes, checked with the same work whether or not the account exists."""
 
+import secrets
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +10,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from portal.errors import PortalError
 
-__all__ = ["LONGEST", "SHORTEST", "PasswordCheck", "check_password", "hash_password"]
+__all__ = ["LONGEST", "SHORTEST", "PasswordCheck", "check_password", "hash_password", "unknown_password"]
 
 SHORTEST = 10
 """Fewest characters of a new password."""
@@ -38,6 +39,11 @@ def hash_password(password: str) -> str:
     if len(password) > LONGEST:
         raise PortalError(f"the password has {len(password)} characters; take at most {LONGEST}")
     return HASHER.hash(_normal(password))
+
+
+def unknown_password() -> str:
+    """The hash of a password that nobody knows, which costs as much to check as any other."""
+    return HASHER.hash(secrets.token_urlsafe(32))
 
 
 def check_password(stored_hash: str | None, password: str) -> PasswordCheck:

@@ -2,7 +2,17 @@
 
 from urllib.parse import urlsplit
 
-__all__ = ["safe_path"]
+from werkzeug.routing import BaseConverter
+
+__all__ = ["CodeConverter", "safe_path"]
+
+
+class CodeConverter(BaseConverter):
+    """A course's code in an address, as `<course:code>`: up to 64 characters, slashes among them, as in CS/101."""
+
+    part_isolating = False
+    regex = r"[^/].{0,63}?"
+    weight = 200
 
 
 def safe_path(wanted: str | None) -> str | None:

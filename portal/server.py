@@ -9,6 +9,8 @@ from typing import Any
 from flask import Flask
 from waitress import create_server, wasyncore
 
+from portal.bodies import LARGEST_BODY
+from portal.desk import desk_of
 from portal.errors import PortalError
 from portal.uploads import largest_body
 
@@ -16,6 +18,7 @@ __all__ = ["Server", "make_server"]
 
 THREADS = 8
 BACKLOG = 128
+PULL_S = 5.0
 
 
 class Server:
@@ -35,8 +38,10 @@ class Server:
             threads=THREADS,
             backlog=BACKLOG,
             ident=None,
-            max_request_body_size=largest_body(app),
-            clear_untrusted_proxy_headers=True,
+            # Each view says what it takes, see portal/bodies.py and portal/uploads.py.
+            max_request_body_size=max(LARGEST_BODY, largest_body(app)),
+            # Behind proxies the application reads these headers, as far as it believes them.
+            clear_untrusted_proxy_headers=not desk_of(app).settings.portal_proxies,
         )
         self._lock = threading.Lock()
         self._stopping = False
@@ -55,9 +60,13 @@ class Server:
         with self._lock:
             if not self._stopping:
                 self._stopping = True
-                self._server.trigger.pull_trigger(self._wind_up)
+                pulled = threading.Event()
+                self._server.trigger.pull_trigger(lambda: self._wind_up(pulled))
+                pulled.set()
 
-    def _wind_up(self) -> None:
+    def _wind_up(self, pulled: threading.Event) -> None:
+        # Somebody else's pull may lead here before this one was made, which needs the trigger that is closed below.
+        pulled.wait(PULL_S)
         self._server.task_dispatcher.shutdown()
         wasyncore.close_all(self._sockets)
 

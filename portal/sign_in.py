@@ -11,7 +11,15 @@ import flask_login
 from flask import Flask, current_app, g, request, session
 from sqlalchemy.orm import Session
 
-from db.accounts import begin_sign_in, end_sign_in, find_sign_in, find_user, renew_hash, touch_sign_in
+from db.accounts import (
+    begin_sign_in,
+    end_sign_in,
+    find_sign_in,
+    find_user,
+    renew_hash,
+    touch_sign_in,
+    user_of,
+)
 from db.instructors import course_ids_of
 from db.people import enrolled_in
 from db.schema import User
@@ -19,10 +27,11 @@ from portal.desk import desk
 from portal.passwords import check_password
 
 __all__ = [
-    "IDLE",
-    "LONGEST",
     "Viewer",
-    "sign_in",
+    "begin",
+    "check_account",
+    "hash_of",
+    "lifetime",
     "sign_out",
     "signed_in_once",
     "unattended",
@@ -31,12 +40,6 @@ __all__ = [
 ]
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-IDLE = timedelta(hours=2)
-"""A sign-in ends after so long without a request."""
-
-LONGEST = timedelta(hours=12)
-"""A sign-in ends after so long in any case."""
 
 TOUCHED_EVERY = timedelta(minutes=1)
 """How exactly the last use is kept: a page is no reason to write to the ledger each time."""
@@ -104,26 +107,49 @@ def signed_in_once() -> bool:
     return "_user_id" in session
 
 
-def sign_in(email: str, password: str) -> bool:
-    """Check and begin a new sign-in. False for an unknown, deactivated or wrong account alike."""
+def lifetime() -> tuple[timedelta, timedelta]:
+    """After how long without a request, and after how long in any case, a sign-in ends."""
+    settings = desk().settings
+    return timedelta(minutes=settings.portal_idle_minutes), timedelta(hours=settings.portal_longest_hours)
+
+
+def check_account(email: str, password: str) -> User | None:
+    """The account that the two open. None for an unknown, deactivated or wrong account alike, after equal work."""
     database = desk().database
     with database.reading() as reading:
         user = find_user(reading, email)
     usable = user if user is not None and user.active else None
     check = check_password(usable.password_hash if usable else None, password)
     if usable is None or not check.matches:
-        return False
+        return None
+    if check.new_hash is not None:
+        with database.writing() as writing:
+            held = find_user(writing, email)
+            if held is not None and held.password_hash == usable.password_hash:
+                renew_hash(writing, held, check.new_hash)
+                return held
+    return usable
+
+
+def begin(user: User, also: Callable[[Session], None]) -> bool:
+    """Begin a sign-in of somebody who has proved who they are. `also`: done in the same transaction.
+
+    False where the account was deactivated or got another password since it was read.
+    """
     token = secrets.token_urlsafe(32)
-    with database.writing() as writing:
-        begin_sign_in(writing, usable.id, _sha256(token))
-        held = find_user(writing, email)
-        if check.new_hash is not None and held is not None:
-            renew_hash(writing, held, check.new_hash)
+    with desk().database.writing() as writing:
+        held = user_of(writing, user.id, for_change=True)
+        if held is None or not held.active or held.password_hash != user.password_hash:
+            return False
+        begin_sign_in(writing, user.id, hash_of(token))
+        also(writing)
     # Read before the cookie changes: where the ledger is away now, the form must still be good for another try.
-    user = _load(token)
+    begun = _load(token)
+    if begun is None:
+        return False
     # What was in the cookie before belongs to whoever held it then.
     session.clear()
-    flask_login.login_user(user)
+    flask_login.login_user(begun)
     g.pop("viewer", None)
     return True
 
@@ -132,7 +158,7 @@ def sign_out() -> None:
     """End the sign-in in the ledger, so that a copy of the cookie is worth nothing."""
     current = viewer()
     if current is not None:
-        token_hash = _sha256(current.token)
+        token_hash = hash_of(current.token)
         desk().database.transact(lambda writing: end_sign_in(writing, token_hash))
     flask_login.logout_user()
     session.clear()
@@ -140,10 +166,10 @@ def sign_out() -> None:
 
 
 def _load(token: str) -> Viewer | None:
-    token_hash = _sha256(token)
+    token_hash = hash_of(token)
     database = desk().database
     with database.reading() as reading:
-        row = find_sign_in(reading, token_hash, IDLE, LONGEST)
+        row = find_sign_in(reading, token_hash, *lifetime())
         if row is None:
             return None
         courses = _courses(reading, row.user)
@@ -181,5 +207,6 @@ def _courses(reading: Session, user: User) -> frozenset[int] | None:
     return None
 
 
-def _sha256(token: str) -> str:
+def hash_of(token: str) -> str:
+    """SHA-256 of a token, as 64 hex digits."""
     return hashlib.sha256(token.encode()).hexdigest()

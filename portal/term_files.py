@@ -12,7 +12,7 @@ from portal.moments import local, utc_text
 from portal.report_files import fill_sheet, safe_text
 from portal.wording import STATUSES, status
 
-__all__ = ["term_csv", "term_json", "term_xlsx"]
+__all__ = ["book_bytes", "term_book", "term_csv", "term_json", "term_xlsx"]
 
 
 def term_json(report: TermReport) -> dict[str, Any]:
@@ -75,6 +75,17 @@ def term_csv(report: TermReport) -> str:
 
 
 def term_xlsx(report: TermReport) -> bytes:
+    """See `term_book`."""
+    return book_bytes(term_book(report))
+
+
+def book_bytes(book: Workbook) -> bytes:
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def term_book(report: TermReport) -> Workbook:
     """A workbook with the sheets Students and Sessions; times are those of the course's zone."""
     book = Workbook()
     students = book.active
@@ -117,9 +128,7 @@ def term_xlsx(report: TermReport) -> bytes:
             for one in report.sessions
         ),
     )
-    stream = io.BytesIO()
-    book.save(stream)
-    return stream.getvalue()
+    return book
 
 
 def _heading(one: TermSession, time_zone: str) -> str:

@@ -54,7 +54,7 @@ def takes_pictures(endpoint: str | None) -> bool:
 
 def largest_body(app: Flask) -> int:
     """Bytes that the server reads of a request before it ends it: enough for a page to say that a picture is too large."""
-    return max(int(app.config["MAX_CONTENT_LENGTH"]), TOLD * desk_of(app).settings.max_photo_bytes)
+    return max(int(app.config["LARGEST_BODY"]), TOLD * desk_of(app).settings.max_photo_bytes)
 
 
 def allow_uploads(app: Flask) -> None:

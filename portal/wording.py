@@ -125,8 +125,9 @@ def review_sentence(review: ReviewLine, time_zone: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """An error's line as a sentence: a capital at the beginning, a full stop at the end."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    """An error's line as a sentence: a full stop at the end, a capital at the beginning unless it is an address's."""
+    begin = text[:1] if "@" in text.partition(" ")[0] else text[:1].upper()
+    return f"{begin}{text[1:].rstrip('.')}."
 
 
 def _plain(word: str) -> str:

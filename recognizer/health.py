@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from db.health import Check, State, attempt
+from db.health import Check, State, Trial, attempt
 from db.settings import Settings
 from recognizer.embedding import DIMENSIONS, MODEL, embed
 from recognizer.errors import EngineError
@@ -11,17 +11,22 @@ from recognizer.observation import FaceCrop
 from recognizer.rekognition import RekognitionEngine
 from recognizer.stores import open_engine
 
-__all__ = ["check_recognition"]
+__all__ = ["check_recognition", "recognition_trials"]
 
 
 def check_recognition(settings: Settings) -> list[Check]:
     """The face engines of the settings, by really asking them, and AWS where credentials are configured."""
-    checks = []
+    return [check for _, trial in recognition_trials(settings) for check in trial()]
+
+
+def recognition_trials(settings: Settings) -> list[Trial]:
+    """The same, one by one. None of them is billed."""
+    trials: list[Trial] = []
     if settings.engine != "rekognition":
-        checks.append(attempt("face engine", lambda: _local(settings)))
+        trials.append(("face engine", lambda: [attempt("face engine", lambda: _local(settings))]))
     if settings.engine != "local":
-        checks += _rekognition(settings)
-    return [*checks, _aws()]
+        trials.append(("Rekognition", lambda: _rekognition(settings)))
+    return [*trials, ("AWS", lambda: [_aws()])]
 
 
 def _local(settings: Settings) -> str:

@@ -10,21 +10,15 @@ from types import FrameType
 import click
 from rich.console import Console
 
-from db.actor import at_keyboard
-from db.proof.settings_trail import note_settings
-from db.sessions import find_session
 from db.settings import load_settings
-from recognizer.evidence import Evidence
-from recognizer.stores import open_stores
-from recognizer.verify import Verifier
 from screen_agent.detectors import DETECTORS
 from screen_agent.errors import AgentError
 from screen_agent.headcount import TileHeadcounter
 from screen_agent.live import LiveStatus
 from screen_agent.preview import write_preview
 from screen_agent.schedule import FixedSchedule, RandomSchedule, parse_every
-from screen_agent.sink import InProcessSink
 from screen_agent.sources import open_source
+from screen_agent.tasks import task_elsewhere, task_here
 from screen_agent.watcher import LookReport, Watcher
 
 __all__ = ["watch"]
@@ -49,24 +43,40 @@ __all__ = ["watch"]
 @click.option(
     "--preview", type=click.Path(path_type=Path), help="PNG to keep the last look in, with boxes and names."
 )
+@click.option("--portal", metavar="URL", help="Hand the looks in to that portal instead of recognising here.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Holds the agent's token for the portal.",
+)
 def watch(
-    session_id: int, source: str, every: str, hourly: bool, seed: int | None, preview: Path | None
+    session_id: int,
+    source: str,
+    every: str,
+    hourly: bool,
+    seed: int | None,
+    preview: Path | None,
+    portal: str | None,
+    token_file: Path | None,
 ) -> None:
     """Look at a class until it ends, and keep its ledger."""
+    if (portal is None) != (token_file is None):
+        raise click.UsageError("--portal and --token-file belong together")
     shortest, longest = parse_every(every)
     if preview is not None and (preview.is_dir() or not preview.parent.is_dir()):
         raise AgentError(f"--preview {preview} is no file in a folder that exists; name a PNG")
-    with open_stores(load_settings()) as stores:
-        with stores.database.reading() as reading:
-            row = find_session(reading, session_id)
-        note_settings(stores.database, stores.settings, at_keyboard())
+    settings = load_settings()
+    place = (
+        task_here(settings, session_id)
+        if portal is None or token_file is None
+        else task_elsewhere(settings, session_id, portal, token_file)
+    )
+    with place as row:
         opened = open_source(source, row.starts_at, timedelta(seconds=(shortest + longest) / 2))
         try:
-            evidence = Evidence(stores.archive)
-            verifier = Verifier(stores.database, stores.cache, stores.engine, stores.settings, evidence)
-            sink = InProcessSink(verifier)
-            counter = TileHeadcounter(DETECTORS[stores.settings.head_detector]())
-            watcher = Watcher(session_id, opened.source, counter, sink, opened.clock, opened.origin, seed)
+            counter = TileHeadcounter(DETECTORS[settings.head_detector]())
+            watcher = Watcher(session_id, opened.source, counter, row.sink, opened.clock, opened.origin, seed)
             schedule: FixedSchedule | RandomSchedule
             if opened.times is not None:
                 schedule = FixedSchedule(at=opened.times)

@@ -15,12 +15,12 @@ from sqlalchemy import select
 from db.commands import parse_moment
 from db.database import Database, open_database
 from db.errors import GridrollError
+from db.post import mail_server, send
 from db.proof.anchor import Anchor, anchor_now, read_anchor, write_anchor
-from db.proof.chain import FIRST, Head, head_of, walk
-from db.proof.post import mail_server, send
-from db.proof.records import check_entries, check_records, check_told
-from db.proof.reviews import check_ledgers, check_reviews
+from db.proof.chain import head_of
+from db.proof.reviews import check_ledgers
 from db.proof.trail import Noted, changes_of, wording
+from db.proof.verification import verify_all
 from db.schema import AuditRow
 from db.settings import load_settings
 
@@ -56,16 +56,10 @@ def _database() -> closing[Database]:
 def verify(anchors: tuple[Path, ...], ledger: bool) -> None:
     """Check every row of the chain, and every record that it tells of."""
     held = [read_anchor(path) for path in anchors]
-    end = Head(0, FIRST)
     with _database() as database, database.reading() as session:
-        for links in walk(session, held):
-            check_told(session, links)
-            end = Head(links[-1].seq, links[-1].hash)
-        records = check_records(session)
-        check_entries(session)
-        check_reviews(session)
+        found = verify_all(session, held)
         ledgers = f"{check_ledgers(session)} ledgers, " if ledger else ""
-    click.echo(f"{end.seq} rows, {records} records, {ledgers}head {end.hash}")
+    click.echo(f"{found.rows} rows, {found.records} records, {ledgers}head {found.head}")
 
 
 @audit.command()

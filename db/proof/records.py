@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -21,6 +21,10 @@ SESSIONS = 50
 
 ENTRIES = frozenset({"ledger.folded", "ledger.found"})
 """What tells of entries: the statuses of those that changed, by the student's id."""
+
+
+def _no_tick() -> None:
+    """Whoever waits for the end needs no sign of life."""
 
 
 def check_told(session: Session, links: Iterable[Link]) -> None:
@@ -44,8 +48,8 @@ def check_told(session: Session, links: Iterable[Link]) -> None:
             raise TamperedError(f"{kind.says(key)} is missing; row {seq} says what it was like")
 
 
-def check_records(session: Session) -> int:
-    """Is every record as the chain says? Returns how many there are.
+def check_records(session: Session, tick: Callable[[], None] = _no_tick) -> int:
+    """Is every record as the chain says? Returns how many there are. `tick` is called now and then.
 
     Raises TamperedError for the first that is not, or of which the chain knows nothing.
     """
@@ -57,6 +61,7 @@ def check_records(session: Session) -> int:
                 for _, key, digest in batch:
                     _hold(kind, key, digest, known.get(key))
                 count += len(batch)
+                tick()
         except (AttributeError, TypeError, ValueError) as error:  # SQLite keeps anything in any column
             table = kind.model.__tablename__
             raise TamperedError(
@@ -65,7 +70,7 @@ def check_records(session: Session) -> int:
     return count
 
 
-def check_entries(session: Session) -> None:
+def check_entries(session: Session, tick: Callable[[], None] = _no_tick) -> None:
     """Is each entry's status the last one that the chain tells of it? Raises TamperedError for the first that is not."""
     last = 0
     query = select(SessionRow.id).order_by(SessionRow.id).limit(SESSIONS)
@@ -85,6 +90,7 @@ def check_entries(session: Session) -> None:
                     f"the entry of student {student_id} in session {session_id} is missing; row {seq} says {status!r}"
                 )
         last = ids[-1]
+        tick()
 
 
 def _hold(kind: Kind, key: Key, digest: str, known: Known | None) -> None:

@@ -13,7 +13,7 @@ from db.database import Database
 from db.schema import AuditRow
 from db.settings import Settings
 
-__all__ = ["note_settings", "shown_settings"]
+__all__ = ["note_settings", "shown_settings", "shown_value"]
 
 SUBJECT = "settings"
 ELSEWHERE = frozenset({"home", "portal_host", "portal_port"})
@@ -38,10 +38,11 @@ def note_settings(database: Database, settings: Settings, actor: str) -> None:
 def shown_settings(settings: Settings) -> dict[str, Any]:
     """The settings as JSON values. Of a secret only whether it is set, of an address no user, password or parameter."""
     values = settings.model_dump(mode="json", exclude=set(ELSEWHERE))
-    return {key: _shown(key, value) for key, value in values.items()}
+    return {key: shown_value(key, value) for key, value in values.items()}
 
 
-def _shown(key: str, value: Any) -> Any:
+def shown_value(key: str, value: Any) -> Any:
+    """One of them."""
     if SECRET.search(key):
         return "set" if value else ""
     if key.endswith("_url") and isinstance(value, str):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.schema import AuditRow
 
-__all__ = ["Noted", "changes_of", "wording"]
+__all__ = ["Noted", "begins", "changes_of", "noted_of", "wording"]
 
 UNREAD = frozenset({"digest", "uid"})
 """For machines: what a record is checked by."""
@@ -47,15 +47,15 @@ def changes_of(
     """
     query = select(AuditRow).order_by(AuditRow.seq.desc()).limit(limit)
     if subject is not None:
-        below = _begins(AuditRow.subject, subject if subject.endswith((":", "/")) else f"{subject}/")
+        below = begins(AuditRow.subject, subject if subject.endswith((":", "/")) else f"{subject}/")
         query = query.where(or_(AuditRow.subject == subject, below))
     if actor is not None:
         query = query.where(AuditRow.actor == actor)
     if action is not None:
-        query = query.where(or_(AuditRow.action == action, _begins(AuditRow.action, f"{action}.")))
+        query = query.where(or_(AuditRow.action == action, begins(AuditRow.action, f"{action}.")))
     if since is not None:
         query = query.where(AuditRow.at >= since)
-    return [_noted(row) for row in reversed(session.scalars(query).all())]
+    return [noted_of(row) for row in reversed(session.scalars(query).all())]
 
 
 def wording(noted: Noted) -> str:
@@ -74,12 +74,13 @@ def wording(noted: Noted) -> str:
     return ", ".join(parts)
 
 
-def _begins(column: Any, beginning: str) -> Any:
+def begins(column: Any, beginning: str) -> Any:
+    """Whether a column's text begins so."""
     # A range of the index on both databases; LIKE is none on SQLite, where it also takes a for A.
     return column.between(beginning, beginning + "\U0010ffff")
 
 
-def _noted(row: AuditRow) -> Noted:
+def noted_of(row: AuditRow) -> Noted:
     try:
         detail = json.loads(row.detail)
         before, after, reason = detail["before"], detail["after"], detail["reason"]

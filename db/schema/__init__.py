@@ -26,7 +26,15 @@ from db.schema.people import (
     User,
 )
 from db.schema.records import AuditHead, AuditRow, BlobRow, EvidenceRow
-from db.schema.sessions import DueRow, LookRow, NamingRow, RecognisableRow, SessionRow, SightingRow
+from db.schema.sessions import (
+    DueRow,
+    LookRow,
+    NamingRow,
+    PlannedRow,
+    RecognisableRow,
+    SessionRow,
+    SightingRow,
+)
 
 __all__ = [
     "AttendanceRow",
@@ -53,6 +61,7 @@ __all__ = [
     "LookRow",
     "NamingRow",
     "PhotoRow",
+    "PlannedRow",
     "RecognisableRow",
     "ReplyRow",
     "ReviewRow",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Integer, String, Text
+from sqlalchemy import ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from db.schema.base import Base, table_args
@@ -80,7 +80,8 @@ class ErasureRow(Base):
 class WebhookRow(Base):
     """Another program that is told of events. `secret`: what its messages are signed with, encrypted.
 
-    `events`: separated by spaces. `course_id`: of which course; None: of all that its user may see.
+    `events`: separated by spaces. `course_id`: of which course; None: of all that its user may see. `told_seq`: the last row
+    of the audit chain whose events stand in `deliveries`.
     """
 
     __tablename__ = "webhooks"
@@ -93,8 +94,10 @@ class WebhookRow(Base):
     course_id: Mapped[int | None] = mapped_column(ForeignKey("courses.id"), index=True)
     made_at: Mapped[datetime] = mapped_column(UTCDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    told_seq: Mapped[int] = mapped_column(Key, default=0, server_default=text("0"))
 
     user: Mapped[User] = relationship()
+    course: Mapped[Course | None] = relationship()
 
 
 class DeliveryRow(Base):

@@ -9,7 +9,7 @@ from db.schema.base import Base, table_args
 from db.schema.people import Course
 from db.types import Identifier, Key, Real, UTCDateTime
 
-__all__ = ["DueRow", "LookRow", "NamingRow", "RecognisableRow", "SessionRow", "SightingRow"]
+__all__ = ["DueRow", "LookRow", "NamingRow", "PlannedRow", "RecognisableRow", "SessionRow", "SightingRow"]
 
 
 class SessionRow(Base):
@@ -42,6 +42,19 @@ class DueRow(Base):
 
     session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id"), primary_key=True, autoincrement=False)
     since: Mapped[datetime] = mapped_column("due_since", UTCDateTime)
+
+
+class PlannedRow(Base):
+    """That a week's session of a slot of the timetable was planned: it is planned once, whatever becomes of it.
+
+    `week`: its Monday in the course's time zone, as `2026-11-16`. `session_id`: None: somebody removed it.
+    """
+
+    __tablename__ = "planned"
+
+    slot_id: Mapped[int] = mapped_column(ForeignKey("timetable.id"), primary_key=True, autoincrement=False)
+    week: Mapped[str] = mapped_column(Identifier(10), primary_key=True)
+    session_id: Mapped[int | None] = mapped_column(ForeignKey("sessions.id", ondelete="SET NULL"), index=True)
 
 
 class RecognisableRow(Base):

@@ -180,6 +180,7 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const done = ACTIONS[key] ? ACTIONS[key]() : /^[a-z]$/.test(key) && press(`[data-key="${key}"]`);
   if (done) event.preventDefault();
+  else if (/^[cognrd]$/.test(key)) say("This review has no such answer.");
 });
 
 keysOn.checked = !stored();

@@ -35,8 +35,8 @@
   };
 
   for (const table of document.querySelectorAll("table[data-sortable]")) {
-    for (const heading of table.tHead.rows[0].cells) {
-      if (heading.tagName !== "TH") continue;
+    // A column of buttons has no heading, and nothing to sort by.
+    for (const heading of table.tHead.querySelectorAll("th")) {
       const button = document.createElement("button");
       button.type = "button";
       button.className = "sort";

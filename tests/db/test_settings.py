@@ -27,6 +27,9 @@ def test_the_home_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest
     [
         ('portal_port = "many"', "'portal_port' cannot be 'many'"),
         ("portal_prot = 1", "'portal_prot'"),
+        ('portal_url = "roll.example.org"', "'portal_url' cannot be 'roll.example.org'"),
+        ('portal_url = "https://sue:secret@roll.example.org"', "'portal_url'"),
+        ("portal_idle_minutes = 1", "'portal_idle_minutes' cannot be 1"),
         ("match_threshold_pct = 140", "'match_threshold_pct' cannot be 140"),
         ("this is no toml", "cannot read"),
     ],

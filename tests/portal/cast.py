@@ -15,6 +15,7 @@ from db.looks import NewLook, NewNaming, NewSighting, record_looks
 from db.people import RosterLine, enrol, make_course
 from db.schema import FaceRow, SessionRow, Student
 from db.sessions import start_session
+from db.timetable import NewSlot, add_slot
 from portal.passwords import hash_password
 
 PASSWORD = "correct horse battery"
@@ -26,6 +27,10 @@ COURSE, OTHER_COURSE = "MATH-101", "CHEM-7"
 ZONE = "Europe/Berlin"
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 """Nine o'clock in Berlin, in winter."""
+
+LATER = datetime(2027, 3, 1, tzinfo=UTC)
+MONDAYS = NewSlot(0, "09:00", 45, "2026-03-02", "2026-06-29")
+"""A timetable that plans nothing any more."""
 
 
 class Seen(NamedTuple):
@@ -116,6 +121,7 @@ def class_of_two(database: Database) -> int:
         index_faces(writing, [ada, ben])
         add_accounts(writing, STUDENT_A, STUDENT_B)
         row = start_session(writing, COURSE, "Limits", START, 45)
+        add_slot(writing, course, MONDAYS, INSTRUCTOR, LATER)
         both = {"t1": ada.id, "t2": ben.id}
         script = [Seen(minute, {"t1": ada.id}) for minute in (0, 2, 4)]
         script += [Seen(minute, both) for minute in range(6, 25, 2)]

@@ -1,5 +1,6 @@
 """Who may open what: every route, for everybody."""
 
+import re
 from typing import NamedTuple
 
 import pytest
@@ -53,15 +54,39 @@ def for_office(path: str, done: int = 200) -> Row:
     return Row(path, nobody, 404, 404, 403, 403, done, done, nobody)
 
 
+def for_everybody(path: str, done: int = 200) -> Row:
+    """Where everybody who signs in finds what is theirs."""
+    nobody = 401 if path.startswith("POST ") else 302
+    return Row(path, nobody, done, done, done, done, done, done, nobody)
+
+
 def for_lists(path: str) -> Row:
     """Where every instructor sees what is theirs."""
     return for_staff(path, elsewhere=200)
+
+
+def for_programs(path: str, agent: int = 403) -> Row:
+    """Nobody's cookie opens it. `agent`: what a token for observations gets."""
+    return Row(path, 401, 401, 401, 401, 401, 401, 401, agent)
+
+
+def for_admins(path: str, done: int = 200) -> Row:
+    nobody = 401 if path.startswith("POST ") else 302
+    return Row(path, nobody, 404, 404, 403, 403, 403, done, nobody)
 
 
 TABLE = {
     "static": Row("/static/gridroll.css", *[200] * 8),
     "login.form": Row("/login", 200, 302, 302, 302, 302, 302, 302, 200),
     "login.enter": Row("POST /login", *[401] * 8),  # the form without an account
+    "login.code_form": Row("/login/code", *[302] * 8),  # the password comes first
+    "login.try_code": Row("POST /login/code", *[401] * 8),
+    "recovery.forgot_form": Row("/forgot", *[200] * 8),
+    "recovery.forgot": Row("POST /forgot", *[200] * 8),  # this portal sends no mail, which it says
+    "recovery.reset_form": Row("/reset/guessed", *[404] * 8),
+    "recovery.reset": Row("POST /reset/guessed", *[404] * 8),
+    "setup.form": Row("/setup/guessed", *[404] * 8),
+    "setup.make": Row("POST /setup/guessed", *[404] * 8),
     "front.page": Row("/", *[302] * 8),
     "dashboard.page": for_lists("/today"),
     "dashboard.live": for_lists("/today/live.json"),
@@ -81,6 +106,55 @@ TABLE = {
     "looks.evidence": for_staff("/sessions/1/evidence/1.jpg", 404),  # of a class without crops
     "reviews.page": for_staff("/sessions/1/reviews/1"),
     "reviews.settle": for_staff("POST /sessions/1/reviews/1", 400),
+    "account.page": for_everybody("/account"),
+    "account.change_password": for_everybody("POST /account/password", 400),
+    "account.end_others": for_everybody("POST /account/sign-ins/end", 302),
+    "account.factor_form": for_everybody("/account/second-factor"),
+    "account.add_factor": for_everybody("POST /account/second-factor", 400),
+    "account.remove_factor": for_everybody("POST /account/second-factor/remove", 400),
+    "users.listing": for_admins("/admin/users"),
+    "users.new": for_admins("/admin/users/new"),
+    "users.add": for_admins("POST /admin/users", 400),
+    "users.page": for_admins("/admin/users/1"),
+    "users.change_role": for_admins("POST /admin/users/1/role", 400),
+    "users.change_courses": for_admins("POST /admin/users/1/courses", 400),
+    "users.change_state": for_admins("POST /admin/users/1/state", 400),
+    "users.give_link": for_admins("POST /admin/users/1/link", 302),
+    "users.remove_factor": for_admins("POST /admin/users/1/second-factor/remove", 400),
+    "tokens.listing": for_admins("/admin/tokens"),
+    "tokens.new": for_admins("/admin/tokens/new"),
+    "tokens.add": for_admins("POST /admin/tokens", 400),
+    "tokens.revoke": for_admins("POST /admin/tokens/1/revoke", 400),
+    "tokens.own": for_lists("/account/tokens"),
+    "tokens.new_own": for_lists("/account/tokens/new"),
+    "tokens.add_own": for_staff("POST /account/tokens", 400, elsewhere=400),
+    "tokens.revoke_own": for_staff("POST /account/tokens/99/revoke", 404),  # nobody’s
+    "api_sessions.listing": for_programs("/api/v1/sessions"),
+    "api_sessions.plan": for_programs("POST /api/v1/sessions"),
+    "api_sessions.one": for_programs("/api/v1/sessions/1"),
+    "api_attendance.listing": for_programs("/api/v1/sessions/1/attendance"),
+    "api_attendance.one": for_programs("/api/v1/sessions/1/attendance/S-1"),
+    "api_attendance.write": for_programs("PUT /api/v1/sessions/1/attendance/S-1"),
+    "api_reviews.listing": for_programs("/api/v1/reviews"),
+    "api_reviews.one": for_programs("/api/v1/sessions/1/reviews/1"),
+    "api_reviews.settle": for_programs("POST /api/v1/sessions/1/reviews/1/settlement"),
+    "api_people.students": for_programs("/api/v1/students"),
+    "api_people.student": for_programs("/api/v1/students/S-1"),
+    "api_people.courses": for_programs("/api/v1/courses"),
+    "api_people.course": for_programs(f"/api/v1/courses/{COURSE}"),
+    "api_people.add_course": for_programs("POST /api/v1/courses"),
+    "api_people.add_student": for_programs(f"POST /api/v1/courses/{COURSE}/students"),
+    "api_reports.session": for_programs("/api/v1/sessions/1/report"),
+    "api_reports.term": for_programs(f"/api/v1/courses/{COURSE}/term"),
+    "api_observations.span": for_programs("/api/v1/sessions/1/observations", 200),
+    "api_observations.take": for_programs("POST /api/v1/sessions/1/observations", 415),  # no body at all
+    "api.openapi": for_lists("/api/v1/openapi.json"),
+    "api.docs": for_lists("/api/v1/docs"),
+    "webhooks.listing": for_admins("/admin/webhooks"),
+    "webhooks.add": for_admins("POST /admin/webhooks", 400),
+    "webhooks.test": for_admins("POST /admin/webhooks/1/test", 404),
+    "webhooks.end": for_admins("POST /admin/webhooks/1/end", 404),
+    "webhooks.again": for_admins("POST /admin/webhooks/messages/1/again", 404),
     "students.listing": for_lists("/students"),
     "students.page": for_staff("/students/S-1"),
     "students.photo": for_staff("/students/S-1/photos/1.jpg", 404),  # there is none yet
@@ -100,6 +174,27 @@ TABLE = {
     "queue.answer": for_staff("POST /sessions/1/reviews/1/answer", 400),
     "queue.confirm": for_staff("POST /reviews/confirm", 400, elsewhere=400),  # nothing is ticked
     "queue.roster": for_staff("/sessions/1/roster.json?q=a"),
+    "reports.page": for_lists("/reports"),
+    "reports.course": for_staff("/reports/MATH-101"),
+    "reports.turnout": for_staff("/reports/MATH-101/turnout"),
+    "reports.report_csv": for_staff("/reports/MATH-101/report.csv"),
+    "reports.report_workbook": for_staff("/reports/MATH-101/report.xlsx"),
+    "reports.turnout_file": for_staff("/reports/MATH-101/turnout.csv"),
+    "reports.moodle_grades_file": for_staff("/reports/MATH-101/moodle-grades.csv"),
+    "reports.moodle_term_file": for_staff("/reports/MATH-101/moodle-attendance.csv"),
+    "reports.canvas_grades_file": for_staff("/reports/MATH-101/canvas-grades.csv"),
+    "reports.moodle_session_file": for_staff("/sessions/1/moodle.csv"),
+    "history.page": for_office("/history"),
+    "history.of_session": for_staff("/sessions/1/history"),
+    "admin.page": for_admins("/admin"),
+    "admin.settings": for_admins("/admin/settings"),
+    "admin.costs": for_admins("/admin/costs"),
+    "admin.costs_file": for_admins("/admin/costs.csv"),
+    "admin.audit": for_admins("/admin/audit"),
+    "admin.verify": for_admins("POST /admin/audit", 302),
+    "admin.anchor": for_admins("/admin/audit/anchor.json"),
+    "admin.health": for_admins("/admin/health"),
+    "admin.check_health": for_admins("POST /admin/health", 302),
     "me.page": Row("/me", 302, 200, 200, 403, 403, 403, 403, 302),
     "me.session": Row("/me/sessions/1", 302, 200, 200, 403, 403, 403, 403, 302),
     "me.dispute": Row("POST /me/sessions/1", 401, 400, 400, 403, 403, 403, 403, 401),
@@ -111,6 +206,37 @@ TABLE = {
     "mine.ask": Row("POST /me/data/erasure", 401, 400, 400, 403, 403, 403, 403, 401),
     "erasures.listing": Row("/students/erasures", 302, 404, 404, 403, 403, 200, 200, 302),
     "erasures.settle": Row("POST /students/erasures/1", 401, 404, 404, 403, 403, 400, 400, 401),
+    "courses.listing": for_lists("/courses"),
+    "courses.make": for_office("POST /courses", 400),
+    "courses.page": for_staff("/courses/MATH-101"),
+    "courses.settings": for_staff("/courses/MATH-101/settings"),
+    "courses.change": for_office("POST /courses/MATH-101/details", 400),
+    "courses.rules": for_staff("POST /courses/MATH-101/rules", 400),
+    "courses.add_teacher": for_office("POST /courses/MATH-101/instructors", 400),
+    "courses.remove_teacher": for_office("POST /courses/MATH-101/instructors/remove", 302),  # nobody
+    "courses.timetable": for_staff("/courses/MATH-101/timetable"),
+    "courses.add": for_staff("POST /courses/MATH-101/timetable", 400),
+    "courses.slot": for_staff("/courses/MATH-101/timetable/1"),
+    "courses.save_slot": for_staff("POST /courses/MATH-101/timetable/1", 400),
+    "courses.remove_from_timetable": for_staff("POST /courses/MATH-101/timetable/1/remove", 302),
+    "courses.new_session": for_staff("/courses/MATH-101/plan"),
+    "courses.plan": for_staff("POST /courses/MATH-101/plan", 400),
+    "courses.planned": for_staff("/sessions/1/plan"),
+    "courses.change_planned": for_staff("POST /sessions/1/plan", 400),
+    "courses.remove_planned": for_staff("POST /sessions/1/remove", 400),  # looks are on record
+    "roster.page": for_staff("/courses/MATH-101/roster"),
+    "roster.download": for_staff("/courses/MATH-101/roster.csv"),
+    "roster.template": for_staff("/courses/MATH-101/roster/template.csv"),
+    "roster.preview": for_staff("POST /courses/MATH-101/roster/preview", 400),
+    "roster.confirm": for_staff("POST /courses/MATH-101/roster/confirm", 400),
+    "roster.member": for_staff("/courses/MATH-101/roster/S-1/remove"),
+    "calendar.page": for_everybody("/calendar", 200),
+    "calendar.make": for_everybody("POST /calendar", 302),
+    "calendar.end": for_everybody("POST /calendar/999/end", 404),
+    "calendar.feed": Row("/calendar/grl_nobody-has-this.ics", *[404] * 8),
+    "roster.remove": for_staff(
+        "POST /courses/MATH-101/roster/S-2/remove", 302
+    ),  # late, for it changes who is who
     "login.leave": Row("POST /logout", 401, 302, 302, 302, 302, 302, 302, 401),  # last, for it ends the visit
 }
 CALLERS = {
@@ -157,9 +283,12 @@ def agent_token(database: Database) -> str:
     return token
 
 
-def test_only_the_login_page_and_static_files_are_public(app: Flask) -> None:
+def test_only_the_login_page_static_files_and_secret_links_are_public(app: Flask) -> None:
     public = {endpoint for endpoint, view in app.view_functions.items() if roles_of(view) is PUBLIC}
-    assert public == {"static", "login.form", "login.enter"}
+    doors = {"form", "enter", "code_form", "try_code"}
+    keys = {"recovery.forgot_form", "recovery.forgot", "recovery.reset_form", "recovery.reset"}
+    setup = {"setup.form", "setup.make", "calendar.feed"}
+    assert public == {"static", *(f"login.{door}" for door in doors), *keys, *setup}
 
 
 def test_every_view_says_whom_it_is_for(app: Flask) -> None:
@@ -190,7 +319,8 @@ def test_to_a_student_what_is_forbidden_and_what_does_not_exist_look_the_same(
     paths = (f"/sessions/{meeting}", "/sessions/999", "/sessions/999/report.csv", "/nothing", "/sessions/-1")
     answers = [browser.get(path) for path in paths]
     assert {answer.status_code for answer in answers} == {404}
-    assert len({answer.text for answer in answers}) == 1
+    # The token of the form to sign out tells the time.
+    assert len({re.sub(r'(csrf_token" value=)"[^"]+"', r"\1", answer.text) for answer in answers}) == 1
 
 
 @pytest.mark.parametrize("number", ["0", "999", str(2**63 - 1), str(2**63), "9" * 40, "x", "1.5"])

@@ -171,6 +171,26 @@ def test_a_server_stopped_before_it_serves_returns_at_once(app: Flask) -> None:
     server.serve()
 
 
+def test_a_server_that_wakes_up_for_another_reason_while_it_is_stopped_is_stopped(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = make_server(app, "127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    trigger = server._server.trigger
+    pull = trigger._physical_pull
+
+    def late_pull() -> None:
+        pull()  # as a thread does that has finished an answer
+        time.sleep(0.3)
+        pull()
+
+    monkeypatch.setattr(trigger, "_physical_pull", late_pull)
+    server.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
 @pytest.mark.parametrize(("host", "words"), [("127.0.0.1", "in use"), ("no.such.host.invalid", "not known")])
 def test_an_address_that_cannot_be_had_is_one_clear_error(app: Flask, host: str, words: str) -> None:
     first = make_server(app, "127.0.0.1", 0)
@@ -183,7 +203,7 @@ def test_an_address_that_cannot_be_had_is_one_clear_error(app: Flask, host: str,
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serve_says_where_it_is_and_stops_cleanly(home: Path, number: signal.Signals) -> None:
+def test_serve_says_where_it_is_and_stops_cleanly(home: Path, meeting: int, number: signal.Signals) -> None:
     program = "from portal.commands import serve; serve(['--port', '0'])"
     with subprocess.Popen(
         [sys.executable, "-c", program],

@@ -3,10 +3,9 @@
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
-from typing import Any
 
 import pytest
-from flask import Flask, Response
+from flask import Flask
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -29,8 +28,6 @@ from db.schema import (
     Student,
 )
 from db.sessions import start_session
-from portal.access import STAFF as STAFF_ROLES
-from portal.access import allowed
 from portal.queue.answers import offers, suspects_one
 from portal.queue.place import Place, place_of
 from tests.portal.cast import (
@@ -134,9 +131,10 @@ def test_the_queue_shows_the_oldest_first_with_all_it_takes_to_decide(browser: B
         "Ada Adams counts as seen in this tile, whatever later looks say.",
         "MATH-101, Mon 2 Mar 2026, 09:00 CET",
         "What the engine said 1 time",
+        "No picture of this face is kept.",
+        "No photograph is kept.",
     ):
         assert expected in text
-    assert "evidence" not in page.text  # pictures are shown where there are pages for them
 
 
 def test_the_most_certain_come_first_where_that_is_asked_for(browser: Browser, doubts: int) -> None:
@@ -421,15 +419,7 @@ def test_names_are_found_by_their_beginnings_and_by_number(browser: Browser, dou
     assert len(found("")) == 10
 
 
-def test_pictures_are_shown_where_there_are_pages_for_them(
-    app: Flask, browser: Browser, database: Database, doubts: int
-) -> None:
-    @allowed(*STAFF_ROLES)
-    def picture(**_: Any) -> Response:
-        return Response(b"")
-
-    app.add_url_rule("/sessions/<int:session_id>/evidence/<int:evidence_id>.jpg", "looks.evidence", picture)
-    app.add_url_rule("/students/<student_no>/photos/<int:photo_id>.jpg", "students.photo", picture)
+def test_the_crops_stand_beside_the_photographs(browser: Browser, database: Database, doubts: int) -> None:
     now = datetime.now(UTC)
     with database.writing() as writing:
         writing.add(BlobRow(digest="0" * 64, key_id="k", claimed_at=now))
@@ -444,7 +434,7 @@ def test_pictures_are_shown_where_there_are_pages_for_them(
     assert (
         len(re.findall(r'<img src="/sessions/1/evidence/\d+\.jpg" alt="The face in the tile at', page)) == 3
     )
-    assert page.count('<img src="/students/2026-1001/photos/1.jpg"') == 1
+    assert page.count('<img src="/students/2026-1001/photos/1.jpg?size=medium"') == 1
     assert "No photograph is kept." in browser.get("/reviews?review=2").text
 
 

@@ -13,7 +13,9 @@ from db.accounts import find_user
 from db.database import Database
 from db.errors import StoreError
 from db.schema import SignIn
+from db.settings import Settings
 from portal import passwords, sign_in
+from portal.app import close_app, create_app
 from portal.paths import safe_path
 from tests.portal.cast import ADMIN, PASSWORD, STUDENT_A
 from tests.portal.conftest import Browser
@@ -133,27 +135,39 @@ def test_the_ledger_holds_no_token_that_could_be_used(browser: Browser, database
 
 
 @pytest.mark.parametrize(
-    ("column", "longest"), [("last_used_at", sign_in.IDLE), ("created_at", sign_in.LONGEST)]
+    ("column", "minutes", "status"),
+    [
+        ("last_used_at", 29, 200),
+        ("last_used_at", 30, 401),
+        ("created_at", 179, 200),
+        ("created_at", 180, 401),
+    ],
 )
-def test_a_visit_ends_by_itself(
-    browser: Browser, database: Database, column: str, longest: timedelta
+def test_a_visit_ends_by_itself_when_the_settings_say(
+    settings: Settings, database: Database, column: str, minutes: int, status: int
 ) -> None:
+    app = create_app(
+        settings.model_copy(update={"portal_idle_minutes": 30, "portal_longest_hours": 3}), database
+    )
+    browser = Browser(app.test_client())
     browser.sign_in(ADMIN)
     assert browser.get("/sessions").status_code == 200
     with database.writing() as writing:
         row = writing.query(SignIn).one()
-        writing.execute(update(SignIn).values({column: getattr(row, column) - longest}))
-    assert browser.get("/sessions").status_code == 401
+        writing.execute(update(SignIn).values({column: getattr(row, column) - timedelta(minutes=minutes)}))
+    assert browser.get("/sessions").status_code == status
+    close_app(app)
 
 
 def test_using_the_portal_keeps_the_visit_alive(browser: Browser, database: Database) -> None:
     browser.sign_in(ADMIN)
+    hour = timedelta(hours=1)
     with database.writing() as writing:
         row = writing.query(SignIn).one()
-        earlier = row.last_used_at = row.last_used_at - sign_in.IDLE / 2
+        earlier = row.last_used_at = row.last_used_at - hour
     assert browser.get("/sessions").status_code == 200
     with database.reading() as reading:
-        assert reading.query(SignIn).one().last_used_at > earlier + sign_in.IDLE / 3
+        assert reading.query(SignIn).one().last_used_at > earlier + hour / 2
 
 
 def test_a_form_without_its_token_changes_nothing(browser: Browser) -> None:

@@ -94,6 +94,19 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_timetable_course_id"), "timetable", ["course_id"])
     op.create_table(
+        "planned",
+        sa.Column("slot_id", KEY, autoincrement=False, nullable=False),
+        sa.Column("week", Identifier(length=10), nullable=False),
+        sa.Column("session_id", KEY, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("fk_planned_session_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["slot_id"], ["timetable.id"], name=op.f("fk_planned_slot_id")),
+        sa.PrimaryKeyConstraint("slot_id", "week", name=op.f("pk_planned")),
+        **TABLE,
+    )
+    op.create_index(op.f("ix_planned_session_id"), "planned", ["session_id"])
+    op.create_table(
         "course_staff",
         sa.Column("id", KEY, nullable=False),
         sa.Column("course_id", KEY, nullable=False),
@@ -164,6 +177,7 @@ def upgrade() -> None:
         sa.Column("course_id", KEY, nullable=True),
         sa.Column("made_at", UTCDateTime(), nullable=False),
         sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.Column("told_seq", KEY, server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(["course_id"], ["courses.id"], name=op.f("fk_webhooks_course_id")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_webhooks_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
@@ -219,6 +233,7 @@ def downgrade() -> None:
         "password_links",
         "disputes",
         "course_staff",
+        "planned",
         "timetable",
         "photos",
         "erasures",

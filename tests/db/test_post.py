@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from db.errors import ConfigError, GridrollError
-from db.proof.post import MailAwayError, MailError, MailServer, mail_server, send
+from db.post import MailAwayError, MailError, MailServer, mail_server, send
 from db.settings import Settings
 from tests.conftest import free_port
 

@@ -1,4 +1,4 @@
-"""Sends a message with a file through the institute's mail server."""
+"""Sends a message through the institute's mail server."""
 
 import smtplib
 import socket
@@ -69,7 +69,9 @@ def mail_server(settings: Settings) -> MailServer:
     return MailServer(host, port or usual, parts.scheme == "smtps", sender, user, password)
 
 
-def send(server: MailServer, to: str, subject: str, text: str, attached: tuple[str, bytes]) -> None:
+def send(
+    server: MailServer, to: str, subject: str, text: str, attached: tuple[str, bytes] | None = None
+) -> None:
     """Send a message. `attached`: a JSON file's name and content. Raises MailError.
 
     A password is sent over an encrypted connection only, or within this machine.
@@ -80,7 +82,8 @@ def send(server: MailServer, to: str, subject: str, text: str, attached: tuple[s
     message["From"], message["To"], message["Subject"] = server.sender, to, subject
     message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=server.sender.rpartition("@")[2])
     message.set_content(text)
-    message.add_attachment(attached[1], maintype="application", subtype="json", filename=attached[0])
+    if attached is not None:
+        message.add_attachment(attached[1], maintype="application", subtype="json", filename=attached[0])
     try:
         with _connected(server) as connection:
             if server.user:

@@ -1,0 +1,161 @@
+"""How many came to a course: persons seen per day and per hour of the day, and what was detected in all."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from db.people import find_course
+from db.schema import AttendanceRow, IntervalRow, LookRow, SessionRow
+
+__all__ = ["Detections", "Turnout", "TurnoutDay", "TurnoutHour", "turnout_of"]
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What looks found: `heads` counted, `identified` of them, `reviewed` settled by staff. `searches`: faces compared."""
+
+    looks: int = 0
+    heads: int = 0
+    identified: int = 0
+    reviewed: int = 0
+    searches: int = 0
+
+    def __add__(self, other: "Detections") -> "Detections":
+        return Detections(
+            self.looks + other.looks,
+            self.heads + other.heads,
+            self.identified + other.identified,
+            self.reviewed + other.reviewed,
+            self.searches + other.searches,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TurnoutDay:
+    """A day in the course's time zone. `persons`: different students seen on it."""
+
+    on: date
+    sessions: int
+    persons: int
+    detections: Detections
+
+
+@dataclass(frozen=True, slots=True)
+class TurnoutHour:
+    """An hour of the day (0 to 23). `days` had class in it; `persons`: different students seen in it, those days added."""
+
+    hour: int
+    days: int
+    persons: int
+
+    @property
+    def average(self) -> float:
+        """Persons seen in this hour on a day that has class in it."""
+        return self.persons / self.days if self.days else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Turnout:
+    """Days in order, of those that have a session; hours in order, of those that have class."""
+
+    course: str
+    title: str | None
+    time_zone: str
+    days: tuple[TurnoutDay, ...]
+    hours: tuple[TurnoutHour, ...]
+
+    @property
+    def detections(self) -> Detections:
+        return sum((day.detections for day in self.days), Detections())
+
+    @property
+    def sessions(self) -> int:
+        return sum(day.sessions for day in self.days)
+
+
+def turnout_of(
+    session: Session, course_code: str, from_at: datetime | None = None, until_at: datetime | None = None
+) -> Turnout:
+    """Of the sessions that begin from `from_at` on and before `until_at`; None: no limit.
+
+    A person was seen where a look recognised them; what staff wrote over an entry changes nothing here. The number of
+    statements is always the same. Raises NotFoundError for a course that is none.
+    """
+    course = find_course(session, course_code)
+    zone = ZoneInfo(course.time_zone)
+    row = SessionRow
+    query = select(row.id, row.starts_at, row.ends_at).where(row.course_id == course.id)
+    if from_at is not None:
+        query = query.where(row.starts_at >= from_at)
+    if until_at is not None:
+        query = query.where(row.starts_at < until_at)
+    meetings = session.execute(query.order_by(row.starts_at, row.id)).all()
+    found = _detections(session, [one.id for one in meetings])
+    seen_on: dict[date, set[int]] = defaultdict(set)
+    seen_in: dict[tuple[date, int], set[int]] = defaultdict(set)
+    for student, begins, ends in _stays(session, [one.id for one in meetings]):
+        for on, hour in _hours(begins, ends, zone):
+            seen_on[on].add(student)
+            seen_in[on, hour].add(student)
+    held: dict[date, list[Detections]] = defaultdict(list)
+    taught: dict[int, set[date]] = defaultdict(set)
+    for one in meetings:
+        held[one.starts_at.astimezone(zone).date()].append(found.get(one.id, Detections()))
+        for on, hour in _hours(one.starts_at, one.ends_at, zone, closed=False):
+            taught[hour].add(on)
+    for on, hour in seen_in:
+        taught[hour].add(on)
+    return Turnout(
+        course.code,
+        course.title,
+        course.time_zone,
+        tuple(
+            TurnoutDay(on, len(held[on]), len(seen_on[on]), sum(held[on], Detections()))
+            for on in sorted(held.keys() | seen_on.keys())
+        ),
+        tuple(
+            TurnoutHour(hour, len(days), sum(len(seen_in.get((on, hour), ())) for on in days))
+            for hour, days in sorted(taught.items())
+        ),
+    )
+
+
+def _hours(
+    begins: datetime, ends: datetime, zone: ZoneInfo, *, closed: bool = True
+) -> Iterator[tuple[date, int]]:
+    """The days and hours of the zone's clock that a span touches. `closed`: its end belongs to it."""
+    moment = begins.astimezone(zone)
+    while True:
+        yield moment.date(), moment.hour
+        # Counted in UTC: a clock that is set back shows an hour twice.
+        moment = (moment.replace(minute=0, second=0, microsecond=0).astimezone(UTC) + HOUR).astimezone(zone)
+        if moment > ends or (moment == ends and not closed):
+            return
+
+
+def _detections(session: Session, ids: Sequence[int]) -> dict[int, Detections]:
+    row = LookRow
+    columns = (
+        *(row.session_id, func.count(), func.sum(row.headcount), func.sum(row.identified)),
+        *(func.sum(row.reviewed), func.sum(row.searches)),
+    )
+    query = select(*columns).where(row.session_id.in_(ids)).group_by(row.session_id)
+    return {key: Detections(*map(int, sums)) for key, *sums in session.execute(query)}
+
+
+def _stays(session: Session, ids: Sequence[int]) -> Iterator[tuple[int, datetime, datetime]]:
+    entry, stay = AttendanceRow, IntervalRow
+    query = (
+        select(entry.student_id, stay.seen_from, stay.seen_to)
+        .join(stay, stay.attendance_id == entry.id)
+        .where(entry.session_id.in_(ids))
+    )
+    for student, begins, ends in session.execute(query):  # noqa: UP028 - a row is no tuple of these
+        yield student, begins, ends

@@ -1,0 +1,87 @@
+"""How many came per day and per hour, on SQLite and on a real MariaDB."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import insert
+
+from db.database import Database
+from db.errors import NotFoundError
+from db.people import RosterLine, enrol, make_course
+from db.schema import AttendanceRow, IntervalRow, LookRow
+from db.sessions import start_session
+from db.turnout import Detections, TurnoutHour, turnout_of
+
+NINE = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+"""In Berlin."""
+
+
+class Course:
+    """Two students, and sessions with the stays that a test writes down."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        with database.writing() as session:
+            course = make_course(session, "BIO", "Europe/Berlin")
+            lines = [RosterLine(name, name, "", "", "") for name in ("Ann", "Ben")]
+            self.ids = {student.name: student.id for student in enrol(session, course, lines)}
+
+    def hold(self, begins: datetime, minutes: int, **stays: tuple[int, int]) -> None:
+        """Stays are minutes after the beginning; one look counts three heads."""
+        with self.database.writing() as session:
+            row = start_session(session, "BIO", "Cells", begins, minutes)
+            for name, (first, last) in stays.items():
+                entry = AttendanceRow(
+                    session_id=row.id, student_id=self.ids[name], status="present", minutes=1.0,
+                    source="system", version=1,
+                )  # fmt: skip
+                session.add(entry)
+                session.flush()
+                moments = {"seen_from": first, "seen_to": last}
+                session.add(
+                    IntervalRow(
+                        attendance_id=entry.id,
+                        **{key: begins + timedelta(minutes=after) for key, after in moments.items()},
+                    )
+                )
+            look = {"session_id": row.id, "uid": f"u{row.id}", "began_at": begins, "taken_at": begins}
+            counts = {"headcount": 3, "identified": 2, "unknown": 1, "searches": 2, "paid": 0, "reviewed": 1}
+            session.execute(insert(LookRow).values(**look, **counts, trigger="none"))
+
+
+@pytest.fixture
+def course(database: Database) -> Course:
+    return Course(database)
+
+
+def test_a_person_counts_once_a_day_and_once_in_each_hour(course: Course) -> None:
+    course.hold(NINE, 45, Ann=(0, 44), Ben=(10, 20))
+    course.hold(NINE + timedelta(hours=1), 90, Ann=(0, 80))
+    course.hold(NINE + timedelta(days=7), 45, Ben=(0, 44))
+    with course.database.reading() as session:
+        found = turnout_of(session, "BIO")
+    assert [(day.on, day.sessions, day.persons) for day in found.days] == [
+        (date(2026, 3, 2), 2, 2),
+        (date(2026, 3, 9), 1, 1),
+    ]
+    assert found.hours == (TurnoutHour(9, 2, 3), TurnoutHour(10, 1, 1), TurnoutHour(11, 1, 1))
+    assert found.hours[0].average == 1.5
+    assert found.detections == Detections(3, 9, 6, 3, 6)
+
+
+def test_days_and_hours_are_those_of_the_courses_clock_also_where_it_is_set_back(course: Course) -> None:
+    # Midnight in Berlin is 23:00 UTC; on 25 October 2026 its clocks show 02:00 to 02:59 twice.
+    course.hold(datetime(2026, 10, 24, 21, 30, tzinfo=UTC), 300, Ann=(0, 299))
+    with course.database.reading() as session:
+        found = turnout_of(session, "BIO")
+    assert [(day.on.day, day.persons) for day in found.days] == [(24, 1), (25, 1)]
+    assert [(hour.hour, hour.persons) for hour in found.hours] == [(0, 1), (1, 1), (2, 1), (3, 1), (23, 1)]
+
+
+def test_only_sessions_of_the_days_asked_for_count(course: Course) -> None:
+    course.hold(NINE, 45, Ann=(0, 44))
+    with course.database.reading() as session:
+        assert not turnout_of(session, "BIO", from_at=NINE + timedelta(minutes=1)).days
+        assert not turnout_of(session, "BIO", until_at=NINE).days
+        with pytest.raises(NotFoundError, match="no course 'NONE'"):
+            turnout_of(session, "NONE")

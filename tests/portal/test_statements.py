@@ -1,0 +1,39 @@
+"""How often pages ask the ledger: seldom, and no more often when it holds more."""
+
+from datetime import timedelta
+
+import pytest
+
+from db.database import Database
+from tests.portal.cast import ADMIN, INSTRUCTOR, START, STUDENT_A, class_of_sixteen
+from tests.portal.conftest import Browser
+from tests.portal.statements import MOST, counting
+from tests.portal.test_access import TABLE
+
+VIEWERS = {"admin": ADMIN, "instructor": INSTRUCTOR, "student": STUDENT_A}
+
+
+@pytest.mark.parametrize("viewer", VIEWERS)
+def test_no_page_asks_more_than_twelve_times_nor_more_often_for_more_sessions(
+    browser: Browser, database: Database, meeting: int, viewer: str
+) -> None:
+    browser.sign_in(VIEWERS[viewer])
+    paths = [row.path for row in TABLE.values() if " " not in row.path and getattr(row, viewer) == 200]
+
+    def asked() -> dict[str, list[str]]:
+        found = {}
+        for path in paths:
+            with counting(database) as seen:
+                assert browser.get(path).status_code == 200
+            found[path] = seen
+        return found
+
+    asked()  # what is made or folded at the first visit is not asked again
+    before = asked()
+    for week in range(1, 4):
+        class_of_sixteen(database, START + timedelta(weeks=week), f"Week {week}", looks=12, seed=week)
+    asked()
+    after = asked()
+    assert {path: seen for path, seen in before.items() if len(seen) > MOST} == {}
+    grown = {path: after[path] for path in paths if len(after[path]) > len(before[path])}
+    assert grown == {}
