@@ -67,6 +67,7 @@ class Page:
 PAGES = (
     Page(PEER, "nobody", "/static/menu.js"),
     Page("sign-in", "nobody", "/login"),
+    Page("today", "admin", "/today"),
     Page("sessions", "admin", "/sessions"),
     Page("session, class of 30", "admin", "/sessions/{session}"),
     Page("session, class of 300", "admin", "/sessions/{large}"),
@@ -74,6 +75,7 @@ PAGES = (
     Page("courses", "admin", "/courses"),
     Page("course, class of 300", "admin", "/courses/{course}"),
     Page("roster, class of 300", "admin", "/courses/{course}/roster"),
+    Page("today of an instructor", "instructor", "/today"),
     Page("reviews", "admin", "/reviews"),
     Page("reviews, most certain first", "admin", "/reviews?order=certain"),
     Page("sessions of an instructor", "instructor", "/sessions"),

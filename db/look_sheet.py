@@ -1,6 +1,7 @@
 """One look with everything behind it: where the heads were, who they are, and what was concluded from which picture."""
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,6 +101,9 @@ def look_sheet(session: Session, session_id: int, look_id: int) -> LookSheet:
     occupants = {track: tracks.occupant(track, found.taken_at) for track in sorted(names)}
     holders, _, known = two_tiles(occupants, found.taken_at)
     guests = {one.subject: one.name for one in judged if one.verdict == GUEST}
+    asked = defaultdict(list)
+    for naming in namings:
+        asked[naming.track].append(naming)
     heads = []
     for number, seen in enumerate(sorted(sightings, key=_reading_order(sightings)), start=1):
         occupant = occupants[seen.track]
@@ -115,7 +119,7 @@ def look_sheet(session: Session, session_id: int, look_id: int) -> LookSheet:
                 occupant.by_staff,
                 None if likely is None else people.get(likely),
                 guests.get(seen.track, "") if state == "settled" else "",
-                _conclusion(namings, seen.track, found.taken_at, people),
+                _conclusion(asked[seen.track], found.taken_at, people),
             )
         )
     look = LookLine(
@@ -223,14 +227,11 @@ def _state(
     return "doubtful" if occupant.suspects else "unknown"
 
 
-def _conclusion(
-    namings: Sequence[Any], track: str, at: datetime, people: dict[int, Person]
-) -> Conclusion | None:
+def _conclusion(own: Sequence[Any], at: datetime, people: dict[int, Person]) -> Conclusion | None:
     """The last answer about a track by then; where there was none yet, the first one after it."""
-    own = [one for one in namings if one.track == track]
-    by_then = [one for one in own if one.taken_at <= at]
     if not own:
         return None
+    by_then = [one for one in own if one.taken_at <= at]
     row = by_then[-1] if by_then else own[0]
     return Conclusion(
         *(row.look_id, row.taken_at, row.verdict, people.get(row.student_id), row.similarity_pct),

@@ -311,17 +311,19 @@ def _entries(
 ) -> dict[tuple[int, int], tuple[Any, tuple[Interval, ...]]]:
     """Entries with their stays, by session and student. Plain rows: objects would take several times as long."""
     row, stay = AttendanceRow, IntervalRow
-    stays: dict[int, list[Interval]] = defaultdict(list)
-    columns = (stay.attendance_id, stay.seen_from, stay.seen_to, stay.not_before, stay.not_after)
-    query = select(*columns).join(row, row.id == stay.attendance_id).where(condition)
-    for key, seen_from, seen_to, before, after in session.execute(query):
-        stays[key].append(Interval(seen_from, seen_to, before, after))
-    for own in stays.values():
-        own.sort(key=lambda interval: interval.seen_from)
     shown = [getattr(row, name) for name in ("id", "session_id", "student_id", *ENTRY)]
+    columns = (stay.seen_from, stay.seen_to, stay.not_before, stay.not_after)
+    query = select(*shown, *columns).outerjoin(stay, stay.attendance_id == row.id).where(condition)
+    entries: dict[tuple[int, int], Any] = {}
+    stays: dict[tuple[int, int], list[Interval]] = defaultdict(list)
+    for found in session.execute(query):
+        key = (found.session_id, found.student_id)
+        entries.setdefault(key, found)
+        if found.seen_from is not None:
+            stays[key].append(Interval(found.seen_from, found.seen_to, found.not_before, found.not_after))
     return {
-        (entry.session_id, entry.student_id): (entry, tuple(stays[entry.id]))
-        for entry in session.execute(select(*shown).where(condition))
+        key: (found, tuple(sorted(stays[key], key=lambda interval: interval.seen_from)))
+        for key, found in entries.items()
     }
 
 

@@ -62,6 +62,7 @@ def _portal(home: Path) -> None:
             for theme in ("light", "dark"):
                 wide = browser.new_page(viewport=WIDE, color_scheme=theme)
                 _sign_in(wide, server.url, STAFF)
+                wide.goto(f"{server.url}/sessions")
                 _shoot(wide, f"portal-sessions-{theme}")
                 wide.goto(f"{server.url}/sessions/1")
                 _shoot(wide, f"portal-session-{theme}")

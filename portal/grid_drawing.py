@@ -24,7 +24,10 @@ LETTER = 0.56
 
 
 def draw_grid(heads: Sequence[Head]) -> str:
-    """An SVG in the pixels of the frame around the boxes; empty where there is no head. Every text in it is escaped."""
+    """An SVG in the pixels of the frame around the boxes; empty where there is no head. Every text in it is escaped.
+
+    `heads`: in reading order.
+    """
     if not heads:
         return ""
     boxes = [head.box_xyxy for head in heads]
@@ -36,7 +39,10 @@ def draw_grid(heads: Sequence[Head]) -> str:
     width, height = right - left + 2 * pad, bottom - top + pad + size * 2.2
     return element(
         "svg",
-        *(_head(head, boxes, size) for head in heads),
+        *(
+            _head(head, _room(box, boxes[max(place - 1, 0) : place + 2]), size)
+            for place, (head, box) in enumerate(zip(heads, boxes, strict=True))
+        ),
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"{left - pad:.0f} {top - pad / 2:.0f} {width:.0f} {height:.0f}",
         class_="grid-drawing",
@@ -45,12 +51,11 @@ def draw_grid(heads: Sequence[Head]) -> str:
     )
 
 
-def _head(head: Head, boxes: Sequence[tuple[int, int, int, int]], size: float) -> str:
+def _head(head: Head, room: float, size: float) -> str:
     x1, y1, x2, y2 = head.box_xyxy
     words, colour = STATES.get(head.state, (head.state, "unverified"))
     who = head.person.name if head.person is not None and head.state in {"named", "second"} else head.guest
     middle: dict[str, Value] = {"text_anchor": "middle", "font_size": size}
-    room = _room(head.box_xyxy, boxes)
     return element(
         "g",
         title(f"{head.number}. {who or words}"),
@@ -69,13 +74,16 @@ def _head(head: Head, boxes: Sequence[tuple[int, int, int, int]], size: float) -
     )  # fmt: skip
 
 
-def _room(box: tuple[int, int, int, int], boxes: Sequence[tuple[int, int, int, int]]) -> float:
-    """How broad a name below a box may be without touching those of its neighbours in the same row."""
+def _room(box: tuple[int, int, int, int], around: Sequence[tuple[int, int, int, int]]) -> float:
+    """How broad a name below a box may be without touching those of its neighbours in the same row.
+
+    `around`: the boxes before and after it, and itself.
+    """
     x1, y1, x2, y2 = box
     middle = (x1 + x2) / 2
     beside = [
         abs((one[0] + one[2]) / 2 - middle)
-        for one in boxes
+        for one in around
         if one != box and abs((one[1] + one[3]) / 2 - (y1 + y2) / 2) < (y2 - y1)
     ]
     return max(min(beside, default=2.2 * (x2 - x1)) * 0.95, x2 - x1)

@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-from db.budget import Allowance
 from db.costs import Costs
 
 __all__ = ["cost_sentence", "money"]
@@ -14,11 +13,11 @@ def money(amount: Decimal, currency: str) -> str:
     return f"{whole}.{decimals.rstrip('0'):0<2} {currency}"
 
 
-def cost_sentence(costs: Costs, allowance: Allowance) -> str | None:
-    """What a session cost, for its page; None where no provider was wanted."""
+def cost_sentence(costs: Costs, most: Decimal | None) -> str | None:
+    """What a session cost, of the `most` that it may, for its page; None where no provider was wanted."""
     if not costs.lines:
         return None
-    limit = "" if allowance.limit is None else f" of {money(allowance.limit, costs.currency)}"
+    limit = "" if most is None else f" of {money(most, costs.currency)}"
     sentence = f"{money(costs.price, costs.currency)}{limit} paid."
     if costs.refused:
         sentence += f" {costs.refused:,} searches were not made because the budget was spent."

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from flask import render_template, request
+from flask import get_template_attribute, render_template, request
 from markupsafe import Markup
 
-from db.budget import allowance, budget_of
+from db.budget import budget_of
 from db.bulk_edits import MACHINE, Outcome
 from db.costs import session_paid
 from db.report import SessionReport, session_report
@@ -78,7 +78,7 @@ def roll_parts(session_id: int, student_no: str, undo: dict[str, Any]) -> dict[s
     line = next(line for line in report.students if line.student_no == student_no)
     told = _figures(report)
     return {
-        "row": render_template("sessions/_row.html", line=line, ticked=False, visible=True, **told),
+        "row": get_template_attribute("sessions/_row.html", "attendance_row")(report.session, line),
         "told": render_template("sessions/_told.html", undo=undo, **told),
         "parts": {"figures": render_template("sessions/_figures.html", cost=cost, **told)},
     }
@@ -90,8 +90,7 @@ def _read(session_id: int) -> tuple[SessionReport, str | None]:
     with desk().database.reading() as reading:
         report = session_report(reading, session_id)
         costs = session_paid(reading, session_id, budget.currency)
-        cost = cost_sentence(costs, allowance(reading, budget, session_id)) if costs.lines else None
-    return report, cost
+    return report, cost_sentence(costs, budget.per_session)
 
 
 def _figures(report: SessionReport) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def test_of_two_who_edit_one_row_at_once_the_second_is_told_what_changed(
     ines, adam = (desk.page for desk in desks)
     for page in (ines, adam):
         page.goto("/sessions/1")
-        page.get_by_role("link", name="Ben Brown").click()
+        page.get_by_role("link", name="Ben Brown", exact=True).click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("Ben Brown")
         fits(page)
     fill(ines, "Late", "30", "he told me")

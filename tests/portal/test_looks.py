@@ -22,7 +22,7 @@ from portal.desk import desk_of
 from portal.grid_drawing import draw_grid
 from tests.portal.cast import ADMIN, INSTRUCTOR, OTHER_INSTRUCTOR, START, STUDENT_A, class_of_sixteen
 from tests.portal.conftest import Browser
-from tests.portal.statements import counting
+from tests.portal.statements import MOST, counting
 
 JPEG = b"\xff\xd8\xff a face"
 
@@ -222,7 +222,7 @@ def test_these_pages_ask_the_database_no_more_than_twelve_times(
         with counting(database) as sent:
             assert browser.get(path).status_code == 200
         asked.append(len(sent))
-    assert asked[0] == asked[1] <= 12
+    assert asked[0] == asked[1] <= MOST
 
 
 def test_names_in_the_drawing_are_text_whatever_they_contain(database: Database, meeting: int) -> None:

@@ -27,7 +27,7 @@ from tests.portal.cast import (
     record,
 )
 from tests.portal.conftest import Browser
-from tests.portal.statements import counting
+from tests.portal.statements import MOST, counting
 
 
 def text_of(answer: TestResponse) -> str:
@@ -227,6 +227,6 @@ def test_today_asks_the_database_no_more_than_twelve_times_however_much_there_is
         with counting(database) as sent:
             assert browser.get("/today").status_code == 200
         asked.append(len(sent))
-    assert asked[0] == asked[1] <= 12
+    assert asked[0] == asked[1] <= MOST
     with database.reading() as reading:
         assert reading.scalars(select(Course.attendance_limit).where(Course.code == COURSE)).one() == 0.75
