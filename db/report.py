@@ -89,7 +89,7 @@ class LookLine:
     paid: int
     reviewed: int = 0
     causes: Mapping[str, int] = field(default_factory=dict)
-    id: int = 0
+    id: int = field(default=0, compare=False)
 
     @property
     def is_verified(self) -> bool:

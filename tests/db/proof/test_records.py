@@ -50,6 +50,7 @@ EXEMPT = {
     "sign_ins": "signing in changes nothing",
     "password_links": "a link changes nothing; the password that it sets is noted",
     "photos": "named by their digests; whose face was indexed from one is noted",
+    "planned": "that a slot's week was planned; the session that came of it is noted",
     "throttles": "how often somebody tried, for minutes",
     "replies": "answers kept to repeat them",
     "deliveries": "copies of what is in the ledger, on their way to other programs",

@@ -111,6 +111,8 @@ def ledger_of(database: Database, session_id: int) -> Mapping[str, Any]:
     )
     for review in plain["reviews"]:
         del review["id"], review["settled_at"], review["mark"]
+    for look in plain["looks"]:
+        del look["id"]
     plain["reviews"].sort(key=json.dumps)
     del plain["session"]["id"]
     return plain
