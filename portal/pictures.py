@@ -9,7 +9,8 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from db.errors import GridrollError, StoreError
-from db.report import SessionLine, list_sessions, session_line
+from db.report import SessionLine, session_line
+from db.session_list import begun_sessions
 from portal.access import STAFF, allowed
 from portal.desk import desk
 from portal.errors import PortalError
@@ -57,12 +58,11 @@ def listing() -> ResponseReturnValue:
     user, now = viewer(), desk().now()
     assert user is not None
     with desk().database.reading() as reading:
-        lines = list_sessions(reading, RECENT, user.courses)
-    running = [line for line in lines if is_running(line, now)]
+        lines = begun_sessions(reading, now, RECENT, user.courses)
     return render_template(
         "pictures/choose.html",
-        lines=[*running, *(line for line in lines if line not in running)],
-        running={line.id for line in running},
+        lines=lines,
+        running={line.id for line in lines if is_running(line, now)},
     )
 
 
