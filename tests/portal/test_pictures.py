@@ -13,6 +13,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from db.database import Database
+from db.errors import DatabaseError
 from db.evidence import exhibits_of
 from db.face_cache import FaceCache
 from db.people import RosterLine, enrol, make_course, record_consent
@@ -103,6 +104,24 @@ def test_the_same_form_sent_twice_counts_once(browser: Browser, database: Databa
     assert all("2 of 2 faces recognised" in page for page in pages)
     with database.reading() as reading:
         assert len(session_report(reading, 1).looks) == 1
+
+
+def test_who_handed_a_picture_in_is_noted_also_where_the_program_ended_in_between(
+    browser: Browser, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_: object) -> None:
+        raise DatabaseError("gone")
+
+    picture = class_picture([ANN])
+    monkeypatch.setattr("recognizer.verify.catch_up", end)
+    assert hand_in(browser, picture, uid="one")[0] != 200
+    monkeypatch.undo()
+    status, page = hand_in(browser, picture, uid="one")
+    assert status == 200, refusal(page)
+    with database.reading() as reading:
+        (noted,) = reading.scalars(select(AuditRow).where(AuditRow.action == "picture.taken"))
+    assert (noted.actor, noted.subject) == (INSTRUCTOR, "session:1")
+    assert '"heads":1' in noted.detail
 
 
 @pytest.mark.parametrize(
