@@ -29,8 +29,9 @@ from db.judgements import known_faces
 from db.ledger import catch_up
 from db.looks import find_look, looks_of, namings_of, recognisable_now, tracks_before
 from db.people import cached_faces, indexed_faces, roster_of
-from db.report import list_sessions, session_report
+from db.report import session_report
 from db.schema import AttendanceRow, Base, JudgementRow, SessionRow
+from db.session_list import list_sessions
 from db.sessions import find_session
 from db.term import term_report
 
@@ -123,7 +124,9 @@ BUSIEST = (
         lambda reading, _, held: session_costs(reading, held.session_id, "USD", Decimal(0)),
     ),
     Busy(
-        "the list of sessions", "staff, first of all", lambda reading, _school, _held: list_sessions(reading)
+        "the list of sessions",
+        "staff, first of all",
+        lambda reading, _school, held: list_sessions(reading, held.starts_at),
     ),
     Busy(
         "a student's record",

@@ -23,7 +23,8 @@ from db.judgements import known_faces
 from db.looks import find_look, tracks_before
 from db.own_record import courses_of, own_marks
 from db.people import cached_faces, indexed_faces, roster_of
-from db.report import list_sessions, own_entries, session_report
+from db.report import own_entries, session_report
+from db.session_list import list_sessions
 from db.sessions import find_session
 from db.term import term_report
 
@@ -73,7 +74,7 @@ def questions(school: School, held: Sequence[Meeting]) -> list[Question]:
         Question("session page, class of 300", lambda reading: _page(reading, large.session_id), 50),
         Question("session page, class of 30", lambda reading: _page(reading, small.session_id), 50),
         Question("term report, 300 students", lambda reading: term_report(reading, school.large, now), 1000),
-        Question("list of sessions", list_sessions),
+        Question("list of sessions", lambda reading: list_sessions(reading, now)),
         Question("student's page", lambda reading: own_record(reading, school.student_id)),
         Question("sign-in", lambda reading: _sign_in(reading, school.token_hash)),
         Question("what a look asks, class of 30", lambda reading: _before_a_look(reading, small)),

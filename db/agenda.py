@@ -74,20 +74,27 @@ def begun_sessions(session: Session, course_id: int, now: datetime) -> int:
 
 
 def calendar_lines(
-    session: Session, courses: Collection[int] | None, from_at: datetime, until_at: datetime
+    session: Session, courses: Collection[int] | None, now: datetime, from_at: datetime, until_at: datetime
 ) -> list[CalendarLine]:
-    """The sessions of these courses, None for all, that begin in that span, in order of time; at most `MOST_LINES`."""
+    """The sessions of these courses, None for all, that begin in that span, in order of time; at most `MOST_LINES`.
+
+    Where there are more, the next ones to come are those that are told, then the last ones that have begun.
+    """
     columns = (SessionRow.id, Course.code, SessionRow.title, SessionRow.starts_at, SessionRow.ends_at)
     query = (
         select(*columns)
         .join(Course, Course.id == SessionRow.course_id)
         .where(SessionRow.starts_at >= from_at, SessionRow.starts_at < until_at)
-        .order_by(SessionRow.starts_at, SessionRow.id)
-        .limit(MOST_LINES)
     )
     if courses is not None:
         query = query.where(SessionRow.course_id.in_(courses))
-    return [CalendarLine(*row) for row in session.execute(query)]
+    later = query.where(SessionRow.starts_at > now).order_by(SessionRow.starts_at, SessionRow.id)
+    coming = session.execute(later.limit(MOST_LINES)).all()
+    before = query.where(SessionRow.starts_at <= now).order_by(
+        SessionRow.starts_at.desc(), SessionRow.id.desc()
+    )
+    begun = session.execute(before.limit(MOST_LINES - len(coming))).all()
+    return [CalendarLine(*row) for row in (*reversed(begun), *coming)]
 
 
 def coming_sessions(session: Session, course_id: int, now: datetime, most: int) -> list[CourseSession]:

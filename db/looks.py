@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from db.audit import SYSTEM, note
+from db.audit import SYSTEM, Change, note
 from db.due import mark_due
 from db.evidence.claims import Kept, attach
 from db.proof.kinds import look_subject
@@ -67,7 +67,10 @@ class NewNaming:
 
 @dataclass(frozen=True, slots=True)
 class NewLook:
-    """An observation after recognition, ready to be stored. `evidence`: crops that are in the evidence store already."""
+    """An observation after recognition, ready to be stored. `evidence`: crops that are in the evidence store already.
+
+    `changes`: what the audit chain says besides, together with it.
+    """
 
     session_id: int
     uid: str
@@ -80,6 +83,7 @@ class NewLook:
     sightings: tuple[NewSighting, ...]
     namings: tuple[NewNaming, ...]
     evidence: tuple[Kept, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 def find_look(session: Session, session_id: int, uid: str) -> LookRow | None:
@@ -121,6 +125,8 @@ def record_looks(session: Session, looks: Sequence[NewLook]) -> list[bool]:
         attach(session, new.session_id, ids[key], new.evidence)
         subject = look_subject(new.session_id, new.uid)
         note(session, SYSTEM, "look.stored", subject, None, {"digest": look_digest(new)})
+        for one in new.changes:
+            note(session, one.actor, one.action, one.subject, one.before, one.after, one.reason)
     met = {new.session_id for new in fresh.values()}
     _note_recognisable(session, met)
     mark_due(session, met)

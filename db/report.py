@@ -35,7 +35,6 @@ __all__ = [
     "SessionReport",
     "StudentLine",
     "line_of",
-    "list_sessions",
     "looks_in",
     "own_entries",
     "review_lines",
@@ -236,18 +235,6 @@ def line_of(session: Session, row: SessionRow) -> SessionLine:
         )
     ).one()
     return _line(row, *counts)
-
-
-def list_sessions(
-    session: Session, limit: int = 200, courses: Collection[int] | None = None
-) -> list[SessionLine]:
-    """The newest sessions first; of these courses, None for all."""
-    # The ids first, from the index alone: joined to their courses, MariaDB would sort all sessions there ever were.
-    newest = (SessionRow.starts_at.desc(), SessionRow.id.desc())
-    recent = select(SessionRow.id).order_by(*newest).limit(limit)
-    if courses is not None:
-        recent = recent.where(SessionRow.course_id.in_(courses))
-    return session_lines(session, session.scalars(recent).all())
 
 
 def session_lines(session: Session, ids: Collection[int]) -> list[SessionLine]:

@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from db.names import name_order
 from db.people import find_course
 from db.schema import AttendanceRow, Course, Enrolment, LookRow, SessionRow, Student
 
-__all__ = ["ATTENDED", "COUNTED", "TermLine", "TermReport", "TermSession", "term_report"]
+__all__ = ["ATTENDED", "COUNTED", "TermLine", "TermReport", "TermSession", "is_told", "term_report"]
 
 ATTENDED = frozenset({"present", "late", "left_early"})
 """Who came, however late or short, attended."""
@@ -103,11 +103,11 @@ def term_report(
 ) -> TermReport:
     """The sessions of a course that begin from `from_at` on and before `until_at`; None: no limit.
 
-    `now` decides which of them are running. Raises NotFoundError for a course that is none. The number of statements does
-    not depend on how many students and sessions there are.
+    `now` decides which of them are running, and which are left out: see `is_told`. Raises NotFoundError for a course that is
+    none. The number of statements does not depend on how many students and sessions there are.
     """
     course = find_course(session, course_code)
-    meetings = _meetings(session, course, from_at, until_at)
+    meetings = _meetings(session, course, now, from_at, until_at)
     entries = _entries(session, meetings)
     # An excuse for next week makes entries too: a session was held when it was looked at, or when staff say so.
     held = _looked_at(session, meetings) | {
@@ -146,6 +146,13 @@ def term_report(
         course.title,
         course.attendance_limit,
     )
+
+
+def is_told(now: datetime) -> ColumnElement[bool]:
+    """Whether reports tell of a session: it has begun, or staff wrote entries of it before that."""
+    entry = AttendanceRow
+    written = select(entry.id).where(entry.session_id == SessionRow.id, entry.source == "staff").exists()
+    return or_(SessionRow.starts_at <= now, written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +201,10 @@ def _line(student: _Person, statuses: list[str | None], minutes: float, running:
 
 
 def _meetings(
-    session: Session, course: Course, from_at: datetime | None, until_at: datetime | None
+    session: Session, course: Course, now: datetime, from_at: datetime | None, until_at: datetime | None
 ) -> list[_Meeting]:
     columns = (SessionRow.id, SessionRow.title, SessionRow.starts_at, SessionRow.ends_at)
-    query = select(*columns).where(SessionRow.course_id == course.id)
+    query = select(*columns).where(SessionRow.course_id == course.id, is_told(now))
     if from_at is not None:
         query = query.where(SessionRow.starts_at >= from_at)
     if until_at is not None:

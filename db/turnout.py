@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.people import find_course
 from db.schema import AttendanceRow, IntervalRow, LookRow, SessionRow
+from db.term import is_told
 
 __all__ = ["Detections", "Turnout", "TurnoutDay", "TurnoutHour", "turnout_of"]
 
@@ -81,9 +82,13 @@ class Turnout:
 
 
 def turnout_of(
-    session: Session, course_code: str, from_at: datetime | None = None, until_at: datetime | None = None
+    session: Session,
+    course_code: str,
+    now: datetime,
+    from_at: datetime | None = None,
+    until_at: datetime | None = None,
 ) -> Turnout:
-    """Of the sessions that begin from `from_at` on and before `until_at`; None: no limit.
+    """Of the sessions that begin from `from_at` on and before `until_at`; None: no limit. `now`: see `db.term.is_told`.
 
     A person was seen where a look recognised them; what staff wrote over an entry changes nothing here. The number of
     statements is always the same. Raises NotFoundError for a course that is none.
@@ -91,7 +96,7 @@ def turnout_of(
     course = find_course(session, course_code)
     zone = ZoneInfo(course.time_zone)
     row = SessionRow
-    query = select(row.id, row.starts_at, row.ends_at).where(row.course_id == course.id)
+    query = select(row.id, row.starts_at, row.ends_at).where(row.course_id == course.id, is_told(now))
     if from_at is not None:
         query = query.where(row.starts_at >= from_at)
     if until_at is not None:

@@ -97,7 +97,7 @@ def feed(token: str) -> Response:
         if row is None or SCOPE not in row.scopes.split():
             abort(404)
         courses = _reached(reading, row)
-        lines = calendar_lines(reading, courses, now - PAST, now + FUTURE)
+        lines = calendar_lines(reading, courses, now, now - PAST, now + FUTURE)
         token_id, last_used_at = row.id, row.last_used_at
     if last_used_at is None or now - last_used_at > TOUCHED_EVERY:
         database.transact(lambda writing: touch_token(writing, token_id, now, TOUCHED_EVERY))

@@ -2,19 +2,20 @@
 
 from base64 import b64encode
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from db.errors import GridrollError, StoreError
-from db.report import SessionLine, list_sessions, session_line
+from db.report import SessionLine, session_line
+from db.session_list import begun_sessions
 from portal.access import STAFF, allowed
 from portal.desk import desk
 from portal.errors import PortalError
 from portal.figures import is_running
-from portal.moments import at_clock, clock, local, zone
+from portal.moments import at_clock, hours, local, zone
 from portal.session_page import SESSION
 from portal.sign_in import viewer
 from portal.uploads import picture_page, uploaded
@@ -27,6 +28,8 @@ __all__ = ["pages"]
 pages = Blueprint("pictures", __name__)
 
 RECENT = 30
+AHEAD = timedelta(minutes=2)
+"""No two clocks are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,11 @@ def listing() -> ResponseReturnValue:
     user, now = viewer(), desk().now()
     assert user is not None
     with desk().database.reading() as reading:
-        lines = list_sessions(reading, RECENT, user.courses)
-    running = [line for line in lines if is_running(line, now)]
+        lines = begun_sessions(reading, now, RECENT, user.courses)
     return render_template(
         "pictures/choose.html",
-        lines=[*running, *(line for line in lines if line not in running)],
-        running={line.id for line in running},
+        lines=lines,
+        running={line.id for line in lines if is_running(line, now)},
     )
 
 
@@ -71,7 +73,8 @@ def listing() -> ResponseReturnValue:
 @picture_page
 def page(session_id: int) -> ResponseReturnValue:
     session = _session(session_id)
-    return _page(session, PictureForm(_usual_time(session), str(uuid4())))
+    refused = "" if session.starts_at <= desk().now() else _too_early(session)
+    return _page(session, PictureForm(_usual_time(session), str(uuid4())), refused)
 
 
 @pages.post(f"/sessions/{SESSION}/picture")
@@ -126,19 +129,31 @@ def _usual_time(session: SessionLine) -> str:
 
 
 def _taken_at(form: PictureForm, session: SessionLine) -> datetime:
-    """When the picture was taken. Raises PortalError for no time, or one outside the class."""
+    """When the picture was taken. Raises PortalError for no time, or one outside the class or to come.
+
+    The form tells minutes: of the one in which the class began, what is left of it counts.
+    """
+    now = desk().now()
+    if session.starts_at > now:
+        raise PortalError(_too_early(session))
     middle = session.starts_at + (session.ends_at - session.starts_at) / 2
     try:
         taken_at = at_clock(form.taken, middle, session.time_zone)
     except ValueError as error:
         raise PortalError(f"{form.taken!r} is no time of that day; write e.g. 09:05") from error
-    if not session.starts_at <= taken_at <= session.ends_at:
-        begin, end = (clock(moment, session.time_zone)[:5] for moment in (session.starts_at, session.ends_at))
+    is_within = session.starts_at.replace(second=0, microsecond=0) <= taken_at <= session.ends_at
+    if not is_within or taken_at > now + AHEAD:
+        begin, end = (hours(one, session.time_zone) for one in (session.starts_at, min(session.ends_at, now)))
         raise PortalError(
-            f"{form.taken} is not within the class; give a time from {begin} to {end} "
-            f"{zone(session.starts_at, session.time_zone)}"
+            f"{form.taken} is {'still to come' if is_within else 'not within the class'}; give a time from {begin} to "
+            f"{end} {zone(session.starts_at, session.time_zone)}"
         )
-    return taken_at
+    return max(taken_at, session.starts_at)
+
+
+def _too_early(session: SessionLine) -> str:
+    begin, name = (word(session.starts_at, session.time_zone) for word in (hours, zone))
+    return f"this session has not begun; a picture of it can be taken from {begin} {name} on"
 
 
 def _shown(picture: ClassPicture, faces: list[PictureFace]) -> Shown:

@@ -2,14 +2,17 @@
 
 import json
 
-from flask import Blueprint, Response, jsonify, make_response, render_template, url_for
+from flask import Blueprint, Response, jsonify, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from db.report import SessionReport, list_sessions, looks_in, session_report
+from db.report import SessionReport, looks_in, session_report
+from db.session_list import list_sessions
+from db.students import course_codes
 from portal.access import STAFF, allowed
 from portal.desk import desk
 from portal.figures import is_running
 from portal.live import live_answer
+from portal.paging import Pager, page_number
 from portal.report_files import as_csv, as_json, as_xlsx, file_stem
 from portal.session_page import SESSION, live_parts, session_page
 from portal.sign_in import unattended, viewer
@@ -19,6 +22,8 @@ __all__ = ["pages"]
 
 pages = Blueprint("sessions", __name__)
 
+PER_PAGE = 50
+
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -27,10 +32,19 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 def listing() -> ResponseReturnValue:
     user, now = viewer(), desk().now()
     assert user is not None
+    number, course = page_number(), request.args.get("course", "")
     with desk().database.reading() as reading:
-        lines = list_sessions(reading, courses=user.courses)
+        codes = course_codes(reading, user.courses)
+        course = course if course in codes else ""
+        found = list_sessions(reading, now, (number - 1) * PER_PAGE, PER_PAGE, user.courses, course)
     return render_template(
-        "sessions.html", lines=lines, running={line.id for line in lines if is_running(line, now)}
+        "sessions.html",
+        lines=found.begun,
+        coming=found.coming,
+        codes=codes,
+        course=course,
+        pager=Pager.of(number, PER_PAGE, found.total),
+        running={line.id for line in found.begun if is_running(line, now)},
     )
 
 

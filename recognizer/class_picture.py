@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
-from db.audit import note
+from db.audit import Change
 from db.database import Database
 from db.face_cache import FaceCache
 from db.people import students_of
@@ -88,16 +88,11 @@ class PictureTaker:
             SeenFace(f"p{key[:13]}-{place}", box, box, _crop(picture.image, box))
             for place, box in enumerate(picture.boxes_xyxy, 1)
         )
-        with self._database.reading() as session:
-            before = stored_look(session, session_id, key)
+        told = {"heads": len(faces), "look": key}
+        taken = Change(self._actor, "picture.taken", f"session:{session_id}", None, told, "")
         receipt = self._verifier.verify(
-            Observation(key, session_id, taken_at, taken_at, TRIGGER, len(faces), faces)
+            Observation(key, session_id, taken_at, taken_at, TRIGGER, len(faces), faces), (taken,)
         )
-        if before is None:
-            subject, told = f"session:{session_id}", {"heads": len(faces), "look": key}
-            self._database.transact(
-                lambda session: note(session, self._actor, "picture.taken", subject, None, told)
-            )
         with self._database.reading() as session:
             look = stored_look(session, session_id, key)
             assert look is not None

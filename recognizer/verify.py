@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from db.audit import Change
 from db.database import Database
 from db.face_cache import CachedFace, FaceCache
 from db.ingest import LookWriter
@@ -71,9 +72,10 @@ class Verifier:
         with database.writing() as session:
             drop_expired(session)
 
-    def verify(self, observation: Observation) -> Receipt:
+    def verify(self, observation: Observation, changes: tuple[Change, ...] = ()) -> Receipt:
         """Identify the faces asked about and store the look; when this returns, it is durable.
 
+        `changes`: put on record together with the look, once like it.
         An observation that was stored before gets the answer of then: nothing is paid again, and searched again only
         where the memory lacks what was found, because the program was killed before it could write it. One that could not
         be stored may be handed in again, and is not searched for again.
@@ -100,7 +102,7 @@ class Verifier:
         if stored is None:
             crops = {conclusion.remembered.person: conclusion.question.crop for conclusion in conclusions}
             new = self._stored(observation, conclusions, held, searches, paid)
-            self._writer.put(replace(new, evidence=tuple(self._evidence.keep(crops))))
+            self._writer.put(replace(new, evidence=tuple(self._evidence.keep(crops)), changes=changes))
         # Should this be cut short, whoever reads the ledger next folds it first.
         catch_up(self._database, observation.session_id)
         # The memory is written last: should this fail, the next look asks again, and the ledger is right all the same.

@@ -9,7 +9,7 @@ MACHINE = frozenset({"ledger", "look"})
 """What Gridroll notes by itself at every look; thousands of rows for each that somebody wrote."""
 
 KINDS: dict[str, tuple[str, frozenset[str]]] = {
-    "entries": ("Entries and excuses", frozenset({"dispute", "entry", "excuse"})),
+    "entries": ("Entries, excuses, pictures", frozenset({"dispute", "entry", "excuse", "picture"})),
     "reviews": ("Reviews and verdicts", frozenset({"guest", "judgement", "review"})),
     "sessions": ("Sessions and their rules", frozenset({"rules", "session"})),
     "courses": ("Courses, rosters, timetables", frozenset({"course", "enrolment", "instructor", "slot"})),

@@ -30,9 +30,16 @@ def moodle_grades(report: TermReport) -> str:
 
 
 def moodle_session(report: TermReport, session_id: int) -> str:
-    """For the attendance plugin's import into one session. Who is unverified is left out; nothing is said of them."""
-    place = [one.id for one in report.sessions].index(session_id)
-    found = ((line, MOODLE_STATUSES.get(line.statuses[place] or "")) for line in report.students)
+    """For the attendance plugin's import into one session. Who is unverified is left out; nothing is said of them.
+
+    Nor of anybody where the session is to come.
+    """
+    places = [place for place, one in enumerate(report.sessions) if one.id == session_id]
+    found = (
+        (line, MOODLE_STATUSES.get(line.statuses[place] or ""))
+        for place in places
+        for line in report.students
+    )
     return _csv(
         ("idnumber", "status", "email"),
         ((safe_text(line.student_no), word, safe_text(line.email)) for line, word in found if word),

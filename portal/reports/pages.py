@@ -136,8 +136,8 @@ def report_csv(code: str) -> ResponseReturnValue:
 def report_workbook(code: str) -> ResponseReturnValue:
     def content(span: Span) -> bytes:
         def both(reading: Session) -> tuple[TermReport, Turnout]:
-            days = _days(reading, code, span)
-            return term_report(reading, code, desk().now(), *days), turnout_of(reading, code, *days)
+            now, days = desk().now(), _days(reading, code, span)
+            return term_report(reading, code, now, *days), turnout_of(reading, code, now, *days)
 
         return report_xlsx(*_read(code, both))
 
@@ -195,7 +195,7 @@ def _term(code: str, span: Span) -> TermReport:
 
 
 def _turnout(code: str, span: Span) -> Turnout:
-    return _read(code, lambda reading: turnout_of(reading, code, *_days(reading, code, span)))
+    return _read(code, lambda reading: turnout_of(reading, code, desk().now(), *_days(reading, code, span)))
 
 
 def _days(reading: Session, code: str, span: Span) -> tuple[datetime | None, datetime | None]:

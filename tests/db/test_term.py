@@ -137,6 +137,23 @@ def test_a_session_that_nobody_held_counts_for_nobody(term: Term) -> None:
     assert (report.sessions[1].counts, report.sessions[1].share) == ({}, None)
 
 
+def test_a_session_to_come_is_left_out_until_staff_write_about_it(term: Term) -> None:
+    term.hold(0, "Ann", "Ben", "Cas")
+    key = term.plan(1)
+    with term.database.writing() as session:
+        add_excuse(session, "No-Ann", "BIO", START + WEEK, START + 2 * WEEK, "a trip", "bea@x.example")
+    catch_up(term.database)
+    before = START + WEEK - timedelta(seconds=1)
+    report = term.report(before)
+    assert [one.title for one in report.sessions] == ["Week 0"]
+    assert [line.statuses for line in report.students] == [("present",)] * 3
+    assert [one.title for one in term.report(START + WEEK).sessions] == ["Week 0", "Week 1"]
+    with term.database.writing() as session:
+        edit_entry(session, NewEdit(key, "No-Ben", "told so", "bea@x.example", status="present"))
+        refold(session, find_session(session, key))
+    assert [one.held for one in term.report(before).sessions] == [True, True]
+
+
 def test_a_session_that_only_staff_know_of_was_held(term: Term) -> None:
     key = term.plan(0)
     with term.database.writing() as session:

@@ -15,6 +15,8 @@ from db.turnout import Detections, TurnoutHour, turnout_of
 NINE = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 """In Berlin."""
 
+LATER = NINE + timedelta(days=365)
+
 
 class Course:
     """Two students, and sessions with the stays that a test writes down."""
@@ -59,7 +61,7 @@ def test_a_person_counts_once_a_day_and_once_in_each_hour(course: Course) -> Non
     course.hold(NINE + timedelta(hours=1), 90, Ann=(0, 80))
     course.hold(NINE + timedelta(days=7), 45, Ben=(0, 44))
     with course.database.reading() as session:
-        found = turnout_of(session, "BIO")
+        found = turnout_of(session, "BIO", LATER)
     assert [(day.on, day.sessions, day.persons) for day in found.days] == [
         (date(2026, 3, 2), 2, 2),
         (date(2026, 3, 9), 1, 1),
@@ -73,15 +75,26 @@ def test_days_and_hours_are_those_of_the_courses_clock_also_where_it_is_set_back
     # Midnight in Berlin is 23:00 UTC; on 25 October 2026 its clocks show 02:00 to 02:59 twice.
     course.hold(datetime(2026, 10, 24, 21, 30, tzinfo=UTC), 300, Ann=(0, 299))
     with course.database.reading() as session:
-        found = turnout_of(session, "BIO")
+        found = turnout_of(session, "BIO", LATER)
     assert [(day.on.day, day.persons) for day in found.days] == [(24, 1), (25, 1)]
     assert [(hour.hour, hour.persons) for hour in found.hours] == [(0, 1), (1, 1), (2, 1), (3, 1), (23, 1)]
+
+
+def test_days_of_sessions_to_come_have_no_class_yet(course: Course) -> None:
+    course.hold(NINE, 45, Ann=(0, 44))
+    with course.database.writing() as session:
+        start_session(session, "BIO", "Planned", NINE + timedelta(days=7, hours=3), 45)
+    with course.database.reading() as session:
+        found = turnout_of(session, "BIO", NINE + timedelta(days=1))
+        assert [day.on for day in found.days] == [date(2026, 3, 2)]
+        assert found.hours == (TurnoutHour(9, 1, 1),)
+        assert turnout_of(session, "BIO", NINE + timedelta(days=8)).sessions == 2
 
 
 def test_only_sessions_of_the_days_asked_for_count(course: Course) -> None:
     course.hold(NINE, 45, Ann=(0, 44))
     with course.database.reading() as session:
-        assert not turnout_of(session, "BIO", from_at=NINE + timedelta(minutes=1)).days
-        assert not turnout_of(session, "BIO", until_at=NINE).days
+        assert not turnout_of(session, "BIO", LATER, from_at=NINE + timedelta(minutes=1)).days
+        assert not turnout_of(session, "BIO", LATER, until_at=NINE).days
         with pytest.raises(NotFoundError, match="no course 'NONE'"):
-            turnout_of(session, "NONE")
+            turnout_of(session, "NONE", LATER)

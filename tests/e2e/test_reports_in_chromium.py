@@ -79,7 +79,7 @@ def test_an_admin_follows_a_deed_and_finds_the_log_altered(chromium: Browser, ur
     with visiting(chromium, url, 1440, "light", ADMIN) as (page, console):
         page.goto("/history")
         page.get_by_role("textbox", name="Student").fill(BEN)
-        page.get_by_role("combobox", name="What").select_option(label="Entries and excuses")
+        page.get_by_role("combobox", name="What").select_option(label="Entries, excuses, pictures")
         page.get_by_role("button", name="Show").click()
         line = page.get_by_role("row", name=re.compile("Entry edited"))
         expect(line).to_contain_text("Status: Absent")

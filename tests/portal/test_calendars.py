@@ -74,6 +74,22 @@ def test_a_link_shows_the_sessions_of_its_owners_courses(
     assert events(browser, make_link(browser, email)) == expected
 
 
+def test_where_a_school_has_too_many_sessions_the_longest_past_are_left_out(
+    browser: Browser, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("db.agenda.MOST_LINES", 4)
+    with database.writing() as writing:
+        for days in (-20, -10, 5, 6):
+            start_session(writing, COURSE, f"{days:+}", NOW + timedelta(days=days), 45)
+    link = make_link(browser, STAFF)
+    told = [words.partition(",")[0] for words in events(browser, link).values()]
+    # The one that began last, and all to come.
+    assert told == ["MATH-101: Limits", "CHEM-7: Bonds; salts", "MATH-101: +5", "MATH-101: +6"]
+    monkeypatch.setattr("db.agenda.MOST_LINES", 2)
+    told = [words.partition(",")[0] for words in events(browser, link).values()]
+    assert told == ["CHEM-7: Bonds; salts", "MATH-101: +5"]
+
+
 def test_a_session_that_moves_stays_the_same_event(browser: Browser, database: Database) -> None:
     link = make_link(browser, STAFF)
     with database.writing() as writing:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from db.database import Database
 from db.edits import NewEdit, edit_entry
 from db.proof.history import HistoryPage, Names, Person
 from db.proof.trail import Noted
+from portal.history.kinds import KINDS
 from portal.history.words import action_words, history_lines
 from tests.portal.cast import ADMIN, COURSE, INSTRUCTOR, STAFF, class_of_sixteen
 from tests.portal.conftest import Browser
@@ -116,6 +118,16 @@ def test_it_is_paged_by_row_and_asks_no_more_for_a_long_one(browser: Browser, da
     with counting(database) as said:
         browser.get("/sessions/1/history?kind=all")
     assert len(said) <= MOST
+
+
+def test_everything_that_is_noted_is_of_a_kind() -> None:
+    root = Path(__file__).parents[2]
+    files = (path for folder in ("db", "portal", "recognizer") for path in (root / folder).rglob("*.py"))
+    # Actions are a noun and a participle.
+    noted = re.compile(r'\b(?:note(?:_record)?|Change)\([^()]*?"([a-z]+)\.[a-z_]+"')
+    nouns = {noun for path in files for noun in noted.findall(path.read_text(encoding="utf-8"))}
+    assert nouns > {"picture", "evidence", "look"}
+    assert nouns <= {noun for _, found in KINDS.values() for noun in found}
 
 
 def test_states_are_told_in_words() -> None:

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from db.database import Database
+from db.errors import DatabaseError
 from db.evidence import exhibits_of
 from db.face_cache import FaceCache
 from db.people import RosterLine, enrol, make_course, record_consent
@@ -20,7 +22,7 @@ from db.schema import AuditRow
 from db.sessions import start_session
 from db.settings import Settings
 from portal.app import close_app, create_app
-from portal.desk import desk_of
+from portal.desk import Desk, desk_of, put_desk
 from recognizer.class_picture import in_rows
 from recognizer.enrolment import Enrolment
 from tests.portal.cast import COURSE, INSTRUCTOR, START, ZONE, add_accounts
@@ -56,11 +58,13 @@ def browser(room: Flask) -> Browser:
     return browser
 
 
-def hand_in(browser: Browser, content: bytes | None, **changes: str) -> tuple[int, str]:
-    page = browser.get("/sessions/1/picture").text
+def hand_in(
+    browser: Browser, content: bytes | None, path: str = "/sessions/1/picture", **changes: str
+) -> tuple[int, str]:
+    page = browser.get(path).text
     fields = dict(re.findall(r'name="(csrf_token|uid|taken)" value="([^"]*)"', page)) | changes
     data = {**fields, "photo": sent(content or b"", "class.jpg" if content else "")}
-    answer = browser.client.post("/sessions/1/picture", data=data)
+    answer = browser.client.post(path, data=data)
     return answer.status_code, answer.text
 
 
@@ -102,6 +106,24 @@ def test_the_same_form_sent_twice_counts_once(browser: Browser, database: Databa
         assert len(session_report(reading, 1).looks) == 1
 
 
+def test_who_handed_a_picture_in_is_noted_also_where_the_program_ended_in_between(
+    browser: Browser, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_: object) -> None:
+        raise DatabaseError("gone")
+
+    picture = class_picture([ANN])
+    monkeypatch.setattr("recognizer.verify.catch_up", end)
+    assert hand_in(browser, picture, uid="one")[0] != 200
+    monkeypatch.undo()
+    status, page = hand_in(browser, picture, uid="one")
+    assert status == 200, refusal(page)
+    with database.reading() as reading:
+        (noted,) = reading.scalars(select(AuditRow).where(AuditRow.action == "picture.taken"))
+    assert (noted.actor, noted.subject) == (INSTRUCTOR, "session:1")
+    assert '"heads":1' in noted.detail
+
+
 @pytest.mark.parametrize(
     ("content", "changes", "words"),
     [
@@ -121,6 +143,48 @@ def test_what_cannot_be_taken_is_one_line_and_leaves_no_look(
     assert words in refusal(page)
     with database.reading() as reading:
         assert session_report(reading, 1).looks == ()
+
+
+def plan(room: Flask, now: datetime, starts_at: datetime) -> int:
+    """A session of the course, and what time it is in the portal."""
+    held = desk_of(room)
+    put_desk(room, Desk(held.settings, held.database, held.backroom, held.cache, lambda: now))
+    with held.database.writing() as writing:
+        return start_session(writing, COURSE, "Series", starts_at, 45).id
+
+
+@pytest.mark.parametrize("after_s", [86_400, 5])
+def test_the_time_that_the_form_proposes_is_taken_also_where_a_class_began_with_seconds(
+    room: Flask, browser: Browser, database: Database, after_s: int
+) -> None:
+    begun = START + timedelta(days=1, seconds=30.5)
+    key = plan(room, begun + timedelta(seconds=after_s), begun)
+    status, page = hand_in(browser, class_picture([ANN]), f"/sessions/{key}/picture")
+    assert status == 200, refusal(page)
+    with database.reading() as reading:
+        (look,) = session_report(reading, key).looks
+    assert look.taken_at == begun
+
+
+@pytest.mark.parametrize(
+    ("minutes", "taken", "line"),
+    [
+        (10, "09:12", ""),
+        (10, "09:13", "09:13 is still to come; give a time from 09:00 to 09:10 CET."),
+        (-1, "09:00", "This session has not begun; a picture of it can be taken from 09:00 CET on."),
+    ],
+)
+def test_no_picture_is_of_a_time_to_come(
+    room: Flask, browser: Browser, database: Database, minutes: int, taken: str, line: str
+) -> None:
+    begins = START + timedelta(days=1)
+    key = plan(room, begins + timedelta(minutes=minutes), begins)
+    status, page = hand_in(browser, class_picture([ANN]), f"/sessions/{key}/picture", taken=taken)
+    assert status == (400 if line else 200)
+    if line:
+        assert refusal(page) == line
+    with database.reading() as reading:
+        assert len(session_report(reading, key).looks) == (0 if line else 1)
 
 
 def test_a_picture_of_nobody_marks_nobody_absent(browser: Browser, database: Database) -> None:

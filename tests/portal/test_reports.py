@@ -3,17 +3,20 @@
 import csv
 import io
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from openpyxl import load_workbook
+from sqlalchemy import select
 
 from db.database import Database
 from db.edits import NewEdit, edit_entry
 from db.ledger import catch_up
 from db.people import RosterLine, enrol, find_course
+from db.schema import SessionRow
 from db.sessions import start_session
 from db.term import TermLine, TermReport, TermSession, term_report
+from db.timetable import NewSlot, add_slot
 from portal.errors import PortalError
 from portal.reports.charts import Bar, draw_bars
 from portal.reports.matrix import matrix_of
@@ -85,6 +88,30 @@ def test_who_falls_short_of_the_courses_limit_is_counted_and_marked(
     assert page.count('class="short"') == 1
     names = re.findall(r'class="who-came">(?:<a[^>]*>)?(\w+ \w+)<', browser.get(f"{PAGE}?order=share").text)
     assert names[0] == "Ben Brown"
+
+
+def test_what_a_timetable_planned_is_in_no_report_yet(
+    browser: Browser, database: Database, meeting: int
+) -> None:
+    now = datetime.now(UTC)
+    with database.writing() as writing:
+        days = [(now + timedelta(days=after)).date() for after in (1, 13)]
+        slot = NewSlot(days[0].weekday(), "09:00", 45, f"{days[0]}", f"{days[1]}", title="Planned class")
+        add_slot(writing, find_course(writing, COURSE), slot, ADMIN, now)
+    with database.reading() as reading:
+        query = select(SessionRow.id).where(SessionRow.starts_at > now)
+        planned = reading.scalars(query.order_by(SessionRow.id)).all()
+    assert planned
+    browser.sign_in(INSTRUCTOR)
+    page = browser.get(PAGE).text
+    assert "Limits" in page
+    assert "Planned class" not in page
+    assert "Not held" not in page
+    assert "<dt>Sessions</dt><dd>1</dd>" in browser.get(f"{PAGE}/turnout").text
+    assert len(rows(browser.get(f"{PAGE}/turnout.csv").text)) == 2
+    for key in planned:
+        assert f"#{key}" not in browser.get(f"{PAGE}/report.csv").text
+        assert rows(browser.get(f"/sessions/{key}/moodle.csv").text) == [["idnumber", "status", "email"]]
 
 
 def test_days_are_the_courses(browser: Browser, database: Database, meeting: int) -> None:
