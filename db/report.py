@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from db.reviews import review_mark
 from db.rules import Interval
 from db.schema import (
     AttendanceRow,
+    EditRow,
     Enrolment,
     IntervalRow,
     JudgementRow,
@@ -53,7 +54,10 @@ ENTRY = (
 
 @dataclass(frozen=True, slots=True)
 class StudentLine:
-    """An attendance entry. See `db.presence.Entry` for the fields. `enrolled`: the student is still on the roster."""
+    """An attendance entry. See `db.presence.Entry` for the fields. `enrolled`: the student is still on the roster.
+
+    `said`: the status that staff said, in the reports of sessions; empty where they left it to the machine.
+    """
 
     student_no: str
     name: str
@@ -70,6 +74,7 @@ class StudentLine:
     remark: str = ""
     version: int = 1
     enrolled: bool = True
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,14 +286,25 @@ def _students(session: Session, row: SessionRow) -> tuple[StudentLine, ...]:
         select(AttendanceRow.student_id).where(AttendanceRow.session_id == row.id),
     ).subquery()
     place = and_(Enrolment.student_id == Student.id, Enrolment.course_id == row.course_id)
+    said = (
+        select(EditRow.status)
+        .where(EditRow.session_id == row.id, EditRow.student_id == Student.id)
+        .order_by(EditRow.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    columns = (Student.id, Student.student_no, Student.name, Enrolment.id.label("place"))
     students = session.execute(
-        select(Student.id, Student.student_no, Student.name, Enrolment.id.label("place"))
+        select(*columns, said.label("said"))
         .join(either, either.c.student_id == Student.id)
         .outerjoin(Enrolment, place)
     ).all()
     in_order = sorted(students, key=lambda student: (name_order(student.name), student.student_no))
     return tuple(
-        _student_line(student, entries.get((row.id, student.id)), student.place is not None)
+        replace(
+            _student_line(student, entries.get((row.id, student.id)), student.place is not None),
+            said=student.said or "",
+        )
         for student in in_order
     )
 

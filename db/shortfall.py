@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from db.schema import AttendanceRow, Course, Enrolment, SessionRow, Student
@@ -31,14 +31,20 @@ class Shortfall:
 def shortfalls(session: Session, now: datetime, courses: Collection[int] | None = None) -> list[Shortfall]:
     """Who attended less than their course expects of the sessions that have ended; None: of all courses.
 
-    Furthest below the limit first. One statement over the entries of the courses that have a limit; who left a roster is
-    among them, see `named`.
+    Furthest below the limit first; who left a roster is not among them. One statement over the entries of the courses that
+    have a limit.
     """
     row = AttendanceRow
     attended = func.sum(case((row.status.in_(ATTENDED), 1), else_=0))
     limit = func.max(Course.attendance_limit)
     query = (
-        select(SessionRow.course_id, row.student_id, attended, func.count(), limit)
+        select(
+            SessionRow.course_id,
+            row.student_id,
+            attended.label("attended"),
+            func.count().label("counted"),
+            limit.label("limit_"),
+        )
         .join(SessionRow, SessionRow.id == row.session_id)
         .join(Course, Course.id == SessionRow.course_id)
         .where(Course.attendance_limit.is_not(None), SessionRow.ends_at <= now, row.status.in_(COUNTED))
@@ -47,9 +53,15 @@ def shortfalls(session: Session, now: datetime, courses: Collection[int] | None 
     )
     if courses is not None:
         query = query.where(SessionRow.course_id.in_(courses))
+    # The roster is asked about the few that are left, not about every entry.
+    found = query.subquery()
+    enrolled = select(found).join(
+        Enrolment,
+        and_(Enrolment.course_id == found.c.course_id, Enrolment.student_id == found.c.student_id),
+    )
     lines = [
         Shortfall(course, student, int(came), int(counted), float(expected))
-        for course, student, came, counted, expected in session.execute(query)
+        for course, student, came, counted, expected in session.execute(enrolled)
     ]
     return sorted(lines, key=lambda one: (one.share - one.limit, one.course_id, one.student_id))
 

@@ -124,7 +124,7 @@ def _state(line: SessionLine, now: datetime) -> str:
 
 
 def _short(courses: Collection[int] | None) -> tuple[list[Short], int]:
-    """Those to show, and how many there are."""
+    """Those to show, and how many there are; of the counted ones, some may have left since."""
     database, now = desk().database, desk().now()
     if courses is None:
         lines = board().of_all(database, now)
@@ -139,4 +139,4 @@ def _short(courses: Collection[int] | None) -> tuple[list[Short], int]:
         for line in lines[: 2 * MOST_SHORT]
         if (line.course_id, line.student_id) in people
     ]
-    return found[:MOST_SHORT], len(lines) if len(lines) > 2 * MOST_SHORT else len(found)
+    return found[:MOST_SHORT], len(lines) - len(lines[: 2 * MOST_SHORT]) + len(found)

@@ -13,6 +13,7 @@ from db.ledger import catch_up
 from db.settings import Settings
 from portal.backroom import Backroom
 from portal.errands import Errands
+from recognizer.removal import Stock
 
 __all__ = ["Desk", "desk", "desk_of", "put_desk"]
 
@@ -38,6 +39,15 @@ class Desk:
             catch_up(self.database, session_id)
         except StoreError as error:
             current_app.logger.warning("the ledger of session %d does not follow: %s", session_id, error)
+
+    def stock(self) -> Stock:
+        """All that faces are removed from; what could not be opened before is tried again.
+
+        Raises the stores' and the engine's errors: a removal that left one of them out would be none.
+        """
+        room = self.backroom
+        cache = room.cache if self.cache is None else self.cache
+        return Stock(self.database, cache, room.engine, room.archive)
 
 
 def put_desk(app: Flask, desk: Desk) -> None:

@@ -20,7 +20,7 @@ from portal.desk import desk
 from portal.errors import PortalError
 from portal.sign_in import viewer
 from recognizer.errors import EngineError
-from recognizer.removal import Stock, remove_student
+from recognizer.removal import remove_student
 
 __all__ = ["pages"]
 
@@ -76,9 +76,7 @@ def _carry_out(erasure_id: int, typed: str) -> str:
         raise ErasureError(f"{wish.settled_by} has answered this request already; read it again")
     if typed != number:
         raise PortalError(f"type the student number {number} to confirm; {typed or 'nothing'!r} is not it")
-    room = desk().backroom
-    stock = Stock(desk().database, desk().cache, room.engine, room.archive)
-    remove_student(stock, number, _by(), "the student asked for it")
+    remove_student(desk().stock(), number, _by(), "the student asked for it")
     return "The student is removed. What was removed stands below."
 
 

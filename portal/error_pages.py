@@ -7,6 +7,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntit
 
 from db.errors import GridrollError, NotFoundError, StoreError
 from portal.api.problems import http_problem, of_api, problem
+from portal.errors import UnfinishedError
 from portal.paths import safe_path
 
 __all__ = ["show_errors"]
@@ -43,6 +44,9 @@ def show_errors(app: Flask) -> None:
 def _gridroll(error: GridrollError) -> ResponseReturnValue:
     if isinstance(error, NotFoundError):
         return _page(404)
+    if isinstance(error, UnfinishedError):
+        current_app.logger.error("%s", error)
+        return _page(503, "Not removed yet", str(error), retry_s=5)
     if isinstance(error, StoreError) or error.transient:
         current_app.logger.error("%s", error)
         return _page(503, retry_s=5)

@@ -8,7 +8,7 @@ from portal.access import OFFICE, STAFF, allowed
 from portal.desk import desk
 from portal.paging import Pager, page_number
 from portal.sign_in import viewer
-from portal.students.blueprint import stock
+from portal.students.blueprint import removing
 from recognizer.photographs import remove_face
 
 __all__ = ["pages"]
@@ -35,6 +35,7 @@ def listing() -> ResponseReturnValue:
 def remove(face_id: str) -> ResponseReturnValue:
     user = viewer()
     assert user is not None
-    remove_face(stock(), face_id, user.email)
+    with removing() as stock:
+        remove_face(stock, face_id, user.email)
     flash("The face is removed, and its photograph with it.")
     return redirect(url_for(".listing"))

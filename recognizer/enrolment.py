@@ -10,6 +10,7 @@ from db.audit import SYSTEM
 from db.database import Database
 from db.evidence import Archive, open_archive
 from db.face_cache import FaceCache
+from db.mongo import CacheAwayError
 from db.people import (
     cached_faces,
     consented,
@@ -203,8 +204,12 @@ class Enrolment:
     def remove(self, student_no: str) -> int:
         """Remove all faces of a student from the engine, the cache, the photographs, the evidence and the database.
 
-        Returns how many were enrolled.
+        Returns how many were enrolled. Raises CacheAwayError, and removes nothing, where there is no cache.
         """
+        if self._cache is None:
+            raise CacheAwayError(
+                "the face cache is away, so nothing was removed", "try again once it is back"
+            )
         with self._opened() as archive:
             stock = Stock(self._database, self._cache, self._engine, archive)
             return erase_face(stock, student_no, self._actor).faces

@@ -38,8 +38,7 @@ def _take_out(
 ) -> None:
     # The rows go last, so that a removal that was cut short can be repeated.
     stock.engine.remove(face_ids)
-    if stock.cache is not None:
-        stock.cache.forget(student_id)
+    stock.cache.forget(student_id)
 
     def forget(session: Session) -> list[str]:
         own = photos_of(session, [student_id]).get(student_id, [])
@@ -49,7 +48,6 @@ def _take_out(
         return [face.face_id for face in indexed_faces(session, [student_id])]
 
     left = stock.database.transact(forget)
-    if stock.cache is not None:
-        with stock.database.reading() as session:
-            stock.cache.put(cached_faces(session, left))
+    with stock.database.reading() as session:
+        stock.cache.put(cached_faces(session, left))
     stock.archive.purge()

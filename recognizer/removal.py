@@ -24,15 +24,15 @@ from db.people import find_student, forget_faces, indexed_faces
 from db.removal import anonymise, forget_photographs
 from recognizer.engine import FaceEngine
 
-__all__ = ["Erased", "Stock", "erase_face", "remove_student", "withdraw_consent"]
+__all__ = ["Erased", "Stock", "erase_face", "record_withdrawal", "remove_student", "withdraw_consent"]
 
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """Where faces are. `cache`: None where there is none."""
+    """Where faces are: a removal that left one of them out would be none."""
 
     database: Database
-    cache: FaceCache | None
+    cache: FaceCache
     engine: FaceEngine
     archive: Archive
 
@@ -59,8 +59,7 @@ def erase_face(stock: Stock, student_no: str, actor: str) -> Erased:
     face_ids |= {face.face_id for face in stock.engine.faces() if face.external_id == student_no}
     # The rows go after what they stand for: as long as one is left, a removal that was cut short can be repeated.
     stock.engine.remove(face_ids)
-    if stock.cache is not None:
-        stock.cache.forget(student.id)
+    stock.cache.forget(student.id)
     crops = 0
     with suppress(EvidenceError):  # a crop that stays keeps nothing else from going; it is told below
         crops = stock.archive.erase_student(student.id, actor)
@@ -69,8 +68,7 @@ def erase_face(stock: Stock, student_no: str, actor: str) -> Erased:
     )
     # Once more, for looks that were under way: those stored from now on find no face and keep nothing.
     later = stock.archive.erase_student(student.id, actor)
-    if stock.cache is not None:
-        stock.cache.forget(student.id)
+    stock.cache.forget(student.id)
     return Erased(erased.faces, erased.photographs, erased.crops + later, erased.judged_faces)
 
 
@@ -79,12 +77,17 @@ def withdraw_consent(stock: Stock, student_no: str, actor: str, reason: str = ""
 
     Raises as `erase_face`; the agreement is withdrawn all the same then.
     """
+    record_withdrawal(stock.database, student_no, actor, reason)
+    return erase_face(stock, student_no, actor)
+
+
+def record_withdrawal(database: Database, student_no: str, actor: str, reason: str = "") -> None:
+    """The first half of `withdraw_consent`, which needs the ledger only. Raises NotFoundError."""
 
     def withdraw(session: Session) -> None:
         withdraw_consents(session, find_student(session, student_no).id, actor, reason)
 
-    stock.database.transact(withdraw)
-    return erase_face(stock, student_no, actor)
+    database.transact(withdraw)
 
 
 def remove_student(stock: Stock, student_no: str, actor: str, reason: str = "") -> dict[str, int]:

@@ -15,7 +15,7 @@ from portal.access import allowed
 from portal.desk import desk
 from portal.own.bundle import pack
 from portal.own.person import person
-from recognizer.removal import Stock, withdraw_consent
+from recognizer.removal import erase_face, record_withdrawal
 
 __all__ = ["pages"]
 
@@ -49,10 +49,9 @@ def withdraw() -> ResponseReturnValue:
     me = person()
     if request.form.get("understood") != "yes":
         return _page("tick that you have read what it does", "withdrawal"), 400
+    record_withdrawal(desk().database, me.student_no, me.actor)
     try:
-        room = desk().backroom
-        stock = Stock(desk().database, desk().cache, room.engine, room.archive)
-        erased = withdraw_consent(stock, me.student_no, me.actor)
+        erased = erase_face(desk().stock(), me.student_no, me.actor)
     except GridrollError as error:
         current_app.logger.error("a withdrawn consent leaves something behind: %s", error)
         return _page(

@@ -33,7 +33,8 @@ def page() -> ResponseReturnValue:
     place = place_of(request.args)
     if place.session is not None:
         desk().follow(place.session)
-    return show(place, number_of(request.args, "review"), number_of(request.args, "settled"))
+    review, following, settled = (number_of(request.args, name) for name in ("review", "next", "settled"))
+    return show(place, review, settled, next_id=following)
 
 
 @pages.post(f"{REVIEW}/answer")
@@ -42,7 +43,7 @@ def answer(session_id: int, review_id: int) -> ResponseReturnValue:
     place, following = place_of(request.form), number_of(request.form, "next")
     line = _line(session_id, review_id)
     if line is None:
-        return show(place, following, told=Told(gone=True)), 409
+        return show(place, told=Told(gone=True), next_id=following), 409
     draft = draft_of(request.form)
     try:
         give_answer(line.review, request.form.get("answer", ""), draft)
@@ -50,13 +51,13 @@ def answer(session_id: int, review_id: int) -> ResponseReturnValue:
         return show(place, review_id, told=Told(draft, conflict=True)), 409
     except NotFoundError:
         if _line(session_id, review_id) is None:
-            return show(place, following, told=Told(gone=True)), 409
+            return show(place, told=Told(gone=True), next_id=following), 409
         return show(place, review_id, told=Told(draft, "Choose a student of this course.")), 400
     except StoreError:
         raise
     except GridrollError as error:
         return show(place, review_id, told=Told(draft, str(error))), 400
-    return redirect(url_for("queue.page", **place.query(review=following, settled=review_id)))
+    return redirect(url_for("queue.page", **place.query(next=following, settled=review_id)))
 
 
 @pages.post("/reviews/confirm")

@@ -45,9 +45,16 @@ NOTHING = Told()
 
 
 def show(
-    place: Place, focus_id: int | None = None, settled_id: int | None = None, told: Told = NOTHING
+    place: Place,
+    focus_id: int | None = None,
+    settled_id: int | None = None,
+    told: Told = NOTHING,
+    next_id: int | None = None,
 ) -> str:
-    """`focus_id`: which review is in focus, the first one where it is not there. `settled_id`: the one before it."""
+    """`focus_id`: which review is in focus, the first one where it is not there. `settled_id`: the one before it.
+
+    `next_id`: stands for `focus_id` as long as it is open; somebody else may have settled it meanwhile.
+    """
     user = viewer()
     assert user is not None
     with desk().database.reading() as reading:
@@ -55,9 +62,14 @@ def show(
         queue = queue_of(reading, user.courses, place.wanted)
         if not queue.lines and place.page > 1 and told is NOTHING:
             abort(
-                redirect(url_for("queue.page", **place.query(page=None, review=focus_id, settled=settled_id)))
+                redirect(
+                    url_for(
+                        "queue.page",
+                        **place.query(page=None, review=focus_id, next=next_id, settled=settled_id),
+                    )
+                )
             )
-        focus, settled = _found(reading, queue, focus_id, settled_id)
+        focus, settled = _found(reading, queue, focus_id, next_id, settled_id)
         case = case_of(reading, focus) if focus is not None else None
         people = (
             classmates(reading, focus.session_id) if focus is not None and takes_a_face(focus.review) else []
@@ -102,15 +114,18 @@ def show(
 
 
 def _found(
-    reading: Session, queue: Queue, focus_id: int | None, settled_id: int | None
+    reading: Session, queue: Queue, focus_id: int | None, next_id: int | None, settled_id: int | None
 ) -> tuple[QueueLine | None, QueueLine | None]:
     """The review in focus, the first one unless another is wanted; and the one that was just settled."""
     user = viewer()
     assert user is not None
     lines = {line.review.id: line for line in queue.lines}
-    asked = [one for one in (focus_id, settled_id) if one is not None and one not in lines]
+    asked = [one for one in (focus_id, next_id, settled_id) if one is not None and one not in lines]
     more = find_lines(reading, asked, user.courses)
-    focus = (lines | more).get(focus_id or 0)
+    there = lines | more
+    focus, following = there.get(focus_id or 0), there.get(next_id or 0)
+    if focus is None and following is not None and not following.review.is_settled:
+        focus = following
     settled = more.get(settled_id or 0)
     if focus is None and queue.lines:
         focus = queue.lines[0]

@@ -16,6 +16,15 @@
     line.hidden = !words;
   };
 
+  const say_signed_out = () => {
+    if (!line.hidden && line.querySelector("a")) return;
+    const link = document.createElement("a");
+    link.href = line.dataset.signIn;
+    link.textContent = "Sign in again";
+    line.replaceChildren("You are signed out, and what you see may be out of date. ", link);
+    line.hidden = false;
+  };
+
   const fill = (place, html) => {
     // Whoever stands on a link in the part with the keyboard stays on it.
     const focused = place.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
@@ -36,9 +45,14 @@
     try {
       const headers = { Accept: "application/json" };
       if (etag) headers["If-None-Match"] = etag;
-      const response = await fetch(line.dataset.live, { headers, cache: "no-store", redirect: "error" });
-      if (response.status === 401 || response.status === 404) {
-        say("You are no longer signed in, or this is no longer yours to see. Load the page again.");
+      const response = await fetch(line.dataset.live, { headers, cache: "no-store", redirect: "manual" });
+      // Who is signed out is led to the sign-in page, or told 401 the first time.
+      if (response.type === "opaqueredirect" || response.status === 401) {
+        say_signed_out();
+        return;
+      }
+      if (response.status === 404) {
+        say("This is no longer yours to see. Load the page again.");
         return;
       }
       if (response.status !== 304) {

@@ -107,6 +107,29 @@
     place.append(line);
   };
 
+  const tell_signed_out = (form) => {
+    tell(form, "Your sign-in has ended and nothing was saved. ");
+    const link = document.createElement("a");
+    link.href = table.dataset.signIn;
+    link.target = "_blank";
+    link.textContent = "Sign in again in another window";
+    form.querySelector(".row-told .refused").append(link, ", then press Save here. What you typed stays.");
+  };
+
+  // A form is good for the sign-in that its page was loaded with; after another one, all of the page's forms get its token.
+  let renewing = false;
+  const renewed = async () => {
+    const response = await fetch(window.location.pathname, { cache: "no-store", redirect: "manual" });
+    if (!response.ok) throw new Error(String(response.status));
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    const token = fresh.querySelector("#bulk [name=csrf_token]").value;
+    for (const place of [document, template.content]) {
+      for (const field of place.querySelectorAll("[name=csrf_token]")) field.value = token;
+    }
+    renewing = false;
+    return token;
+  };
+
   const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1).replace(/\.$/, "")}.`;
 
   const save = async (row, form) => {
@@ -116,11 +139,12 @@
     if (form.elements.status.value === row.dataset.said) sent.delete("status");
     button.disabled = true;
     try {
+      if (renewing) sent.set("csrf_token", await renewed());
       const response = await fetch(form.action, {
         method: "POST",
         body: new URLSearchParams(sent),
         headers: { Accept: "application/json" },
-        redirect: "error",
+        redirect: "manual",
       });
       const type = response.headers.get("Content-Type") ?? "";
       if (!type.startsWith("application/json")) throw new Error(String(response.status));
@@ -129,12 +153,9 @@
       else if (response.status === 409) conflict(row, form, answer);
       else tell(form, sentence(answer.refused));
     } catch (error) {
-      tell(
-        form,
-        error.message === "401"
-          ? "Your sign-in has ended and nothing was saved. Sign in again in another window, then press Save once more."
-          : "It could not be sent and nothing is lost. Press Save once more, or load the page again.",
-      );
+      renewing = true;
+      if (error.message === "401" || error.message === "0") tell_signed_out(form);
+      else tell(form, "It could not be sent. Nothing was saved, and what you typed is still here. Press Save once more.");
     }
     button.disabled = false;
   };

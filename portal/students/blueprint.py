@@ -1,14 +1,19 @@
 """What the pages of students share: their addresses, on whose behalf they act, and words for photographs not taken."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from flask import Blueprint
 
+from db.errors import StoreError
 from portal.desk import desk
+from portal.errors import UnfinishedError
 from portal.sign_in import Viewer, viewer
 from recognizer.enrolment import Enrolment
-from recognizer.errors import LookalikeError, PhotoError, UnlikeError
+from recognizer.errors import EngineError, LookalikeError, PhotoError, UnlikeError
 from recognizer.removal import Stock
 
-__all__ = ["STUDENT", "current", "enrolment", "pages", "refusal_words", "stock"]
+__all__ = ["STUDENT", "current", "enrolment", "pages", "refusal_words", "removing"]
 
 pages = Blueprint("students", __name__)
 
@@ -30,10 +35,18 @@ def enrolment() -> Enrolment:
     )
 
 
-def stock() -> Stock:
-    """Everything a face is in."""
-    at = desk()
-    return Stock(at.database, at.cache, at.backroom.engine, at.backroom.archive)
+@contextmanager
+def removing(done: str = "") -> Iterator[Stock]:
+    """Everything a face is in, to remove something from. Raises UnfinishedError where not all of it can be reached.
+
+    `done`: a sentence on what is on record all the same.
+    """
+    try:
+        yield desk().stock()
+    except (StoreError, EngineError) as error:
+        raise UnfinishedError(
+            f"{done}Not everything is removed yet ({error}). Go back and do it again."
+        ) from error
 
 
 def refusal_words(error: PhotoError) -> str:

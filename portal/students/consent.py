@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from db.people import find_student, record_consent
 from portal.access import OFFICE, allowed
 from portal.desk import desk
-from portal.students.blueprint import STUDENT, current, pages, stock
+from portal.students.blueprint import STUDENT, current, pages, removing
 from portal.students.record import Draft, student_page
-from recognizer.removal import withdraw_consent
+from recognizer.removal import erase_face, record_withdrawal
 
 __all__ = ["agree", "withdraw"]
 
@@ -41,7 +41,9 @@ def withdraw(student_no: str) -> ResponseReturnValue:
     if request.form.get("sure") != "yes":
         said = "nothing was changed; tick the box to say that the student took the consent back"
         return student_page(student_no, Draft("withdraw", said, reason=reason)), 400
-    erased = withdraw_consent(stock(), student_no, current().email, reason)
+    record_withdrawal(desk().database, student_no, current().email, reason)
+    with removing("The consent is withdrawn. ") as stock:
+        erased = erase_face(stock, student_no, current().email)
     flash(
         f"The consent is withdrawn; removed: {_counted(erased.faces, 'face')}, "
         f"{_counted(erased.photographs, 'photograph')}, {_counted(erased.crops, 'crop')}."

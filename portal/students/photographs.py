@@ -8,7 +8,7 @@ from db.people import consented, find_student
 from portal.access import OFFICE, allowed
 from portal.desk import desk
 from portal.errors import PortalError
-from portal.students.blueprint import STUDENT, current, enrolment, pages, refusal_words, stock
+from portal.students.blueprint import STUDENT, current, enrolment, pages, refusal_words, removing
 from portal.students.record import Draft, student_page
 from portal.uploads import picture_page, stored_name, uploaded
 from recognizer.errors import LookalikeError, PhotoError, UnlikeError
@@ -51,7 +51,8 @@ def add_photo(student_no: str) -> ResponseReturnValue:
 @pages.post(f"{STUDENT}/photos/<int(max={2**63 - 1}):photo_id>/remove")
 @allowed(*OFFICE)
 def remove_photo(student_no: str, photo_id: int) -> ResponseReturnValue:
-    remove_photograph(stock(), student_no, photo_id, current().email)
+    with removing() as stock:
+        remove_photograph(stock, student_no, photo_id, current().email)
     flash("The photograph and its face are removed.")
     return redirect(url_for(".page", student_no=student_no, _anchor="photographs"))
 

@@ -13,7 +13,7 @@ from db.edits import NewEdit
 from db.entries import save_entry
 from db.settings import Settings
 from portal.app import create_app
-from tests.e2e.browsing import fits, served, visiting
+from tests.e2e.browsing import fits, served, sign_in, visiting
 from tests.portal.cast import ADMIN, INSTRUCTOR, add_accounts, class_of_sixteen
 
 REFUSED = "status of 409 (CONFLICT)"
@@ -121,3 +121,53 @@ def test_an_open_page_follows_and_says_when_the_connection_is_lost(
         page.clock.run_for(15000)
         expect(lost).to_be_hidden()
         expect(card).to_contain_text("of 16 came")
+
+
+def test_who_was_signed_out_is_told_so_and_led_to_the_sign_in(chromium: Browser, url: str) -> None:
+    with visiting(chromium, url, 1440, "light", INSTRUCTOR) as (page, _):
+        page.clock.install()
+        page.goto("/today")
+        for cookies in ("kept", "cleared"):  # the first answer is 401, those after it lead elsewhere
+            if cookies == "cleared":
+                page.context.clear_cookies()
+            else:
+                sign_out_elsewhere(page)
+            page.clock.run_for(6000)
+            expect(
+                page.get_by_text("You are signed out, and what you see may be out of date.")
+            ).to_be_visible()
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(page.get_by_text("Connection lost")).to_be_hidden()
+        page.get_by_role("link", name="Sign in again").click()
+        expect(page).to_have_url(re.compile(r"/login\?next=%2Ftoday|/login\?next=/today"))
+
+
+def sign_out_elsewhere(page: Page) -> None:
+    """In another window of the same browser."""
+    other = page.context.new_page()
+    other.goto("/today")
+    other.locator("form[action='/logout'] button").evaluate("button => button.form.submit()")
+    other.wait_for_url(lambda url: "/today" not in url)
+    other.close()
+
+
+def test_a_row_is_saved_after_signing_in_again_with_what_was_typed(chromium: Browser, url: str) -> None:
+    with visiting(chromium, url, 1440, "light", INSTRUCTOR) as (page, _):
+        page.goto("/sessions/2")
+        row(page, "Chiara").locator(".edit-row").click()
+        form = page.get_by_role("form", name="Edit the entry of Chiara")
+        form.get_by_label("Status").select_option(label="Excused")
+        form.get_by_label("Reason").fill("a letter")
+        sign_out_elsewhere(page)
+        form.get_by_role("button", name="Save").click()
+        told = form.get_by_role("alert")
+        expect(told).to_contain_text("Your sign-in has ended and nothing was saved.")
+        form.get_by_role("button", name="Save").click()
+        expect(told).to_contain_text("Your sign-in has ended")
+        with page.context.expect_page() as opened:
+            told.get_by_role("link", name="Sign in again in another window").click()
+        sign_in(opened.value, INSTRUCTOR)
+        expect(form.get_by_label("Reason")).to_have_value("a letter")
+        form.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_contain_text("Saved for Chiara")
+        expect(row(page, "Chiara")).to_contain_text("Excused")

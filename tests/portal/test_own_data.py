@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from db.consents import consents_of
 from db.database import Database
-from db.errors import EvidenceError
+from db.errors import EvidenceError, StoreError
 from db.evidence import Archive
 from db.ledger import catch_up
 from db.people import record_consent
@@ -137,6 +137,29 @@ def test_a_withdrawal_that_is_cut_short_is_on_record_and_can_be_completed(
     code, page = send(browser, "/me/data/withdrawal", understood="yes")
     assert code == 200
     assert "Remove what is left" not in page
+
+
+def test_without_the_face_cache_no_removal_is_claimed(
+    browser: Browser, database: Database, ada: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("the cache cannot be started")
+
+    send(browser, "/me/data/erasure", sure="yes")
+    with monkeypatch.context() as patch:
+        patch.setattr("portal.backroom.open_cache", fail)
+        code, page = send(browser, "/me/data/withdrawal", understood="yes")
+        assert (code, "not everything could be removed just now" in page) == (503, True)
+        assert "Withdrawn on" in page
+        browser.sign_out("/me")
+        browser.sign_in(ADMIN)
+        here = "/students/erasures"
+        code, page = send(browser, f"{here}/1", here, action="carry_out", typed="S-1")
+        assert (code, "Not everything is removed yet" in page) == (503, True)
+        assert "the cache cannot be started" in page
+        assert "Carried out" not in page
+    code, page = send(browser, f"{here}/1", here, action="carry_out", typed="S-1")
+    assert (code, "The student is removed" in page) == (200, True)
 
 
 @pytest.fixture

@@ -252,6 +252,24 @@ def test_the_second_of_two_is_told_who_was_faster_and_may_outvote_them(
     assert (settled.state, settled.settled_by) == ("confirmed", STAFF)
 
 
+def test_where_somebody_else_settled_the_next_one_the_first_open_one_follows(
+    browser: Browser, other_browser: Browser, doubts: int
+) -> None:
+    browser.sign_in(STAFF)
+    other_browser.sign_in(ADMIN)
+    page = browser.get("/reviews")
+    following = form(page)["next"]
+    theirs = other_browser.get(f"/reviews?review={following}")
+    assert "Ben Brown" in heading(theirs)
+    assert send(other_browser, theirs, "dismiss").status_code == 302
+    answer = send(browser, page, "dismiss")
+    assert answer.status_code == 302
+    shown = browser.get(answer.headers["Location"])
+    assert "Chiara Conti" in heading(shown)
+    # Who asks for that one by its address still reads how it was settled.
+    assert "Ben Brown" in heading(browser.get(f"/reviews?review={following}"))
+
+
 def test_a_doubt_that_cleared_up_meanwhile_is_said_to_have_and_the_next_is_shown(
     browser: Browser, database: Database, doubts: int
 ) -> None:

@@ -217,6 +217,23 @@ def test_one_saved_edit_can_be_undone_from_its_page(
     assert statuses(database, meeting)["S-2"] == ("left_early", "", 3)
 
 
+def test_a_row_tells_what_staff_said_also_where_gridroll_says_the_same(
+    browser: Browser, meeting: int
+) -> None:
+    browser.sign_in(INSTRUCTOR)
+
+    def said(page: str) -> list[str]:
+        return re.findall(r'data-said="([^"]*)"', page)
+
+    assert said(browser.get(f"/sessions/{meeting}").text) == ["", ""]
+    send(browser, meeting, "S-1:1", "S-2:1", status="present", reason="I saw both")
+    assert said(browser.get(f"/sessions/{meeting}").text) == ["present", "present"]
+    answer = in_place(browser, meeting, version="2", status="", uid="u3")
+    assert said(json_of(answer)["row"]) == [""]
+    send(browser, meeting, "S-1:2", remark="a remark only", reason="to note it", uid="u4")
+    assert said(browser.get(f"/sessions/{meeting}").text) == ["present", ""]
+
+
 def test_neither_page_asks_the_database_more_than_twelve_times(
     browser: Browser, database: Database, meeting: int
 ) -> None:

@@ -11,7 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.database import Database
-from db.people import consented, enrol, find_student, indexed_faces, make_course
+from db.errors import StoreError
+from db.face_cache import FaceCache
+from db.people import cached_faces, consented, enrol, find_student, indexed_faces, make_course
 from db.photos import photos_of
 from db.schema import AttendanceRow, AuditRow, Course, Enrolment, Student
 from db.sessions import start_session
@@ -406,3 +408,49 @@ def test_faces_are_listed_and_removed_one_by_one(staff: Browser, database: Datab
     )
     assert "The face is removed" in answer.text
     assert (photo_ids(database), "2 faces" in staff.get("/faces").text) == ([], True)
+
+
+# ------------------------------------------- where the face cache is away
+
+
+@pytest.fixture
+def no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could not be opened when the portal started, and cannot be now."""
+
+    def fail(*_: object) -> None:
+        raise StoreError("the cache cannot be started")
+
+    monkeypatch.setattr("portal.backroom.open_cache", fail)
+
+
+@pytest.mark.usefixtures("no_cache")
+def test_without_the_face_cache_nothing_is_called_removed(staff: Browser, database: Database) -> None:
+    register(staff, photo=sent(photo_of(ANN)))
+    (photo_id,) = photo_ids(database)
+    with database.reading() as reading:
+        (face,) = indexed_faces(reading, [find_student(reading, "S-9").id])
+    for path, fields in (
+        (f"/students/S-9/photos/{photo_id}/remove", {}),
+        (f"/faces/{face.face_id}/remove", {}),
+        ("/students/S-9/consent/withdraw", {"sure": "yes"}),
+        ("/students/S-9/remove", {"number": "S-9"}),
+    ):
+        status, page = post(staff, path, **fields)
+        assert status == 503, path
+        assert "Not everything is removed yet (the cache cannot be started). Go back and do it again." in page
+        assert "Nothing was changed" not in page
+        assert ("The consent is withdrawn. " in page) is path.endswith("withdraw")
+    assert photo_ids(database) == [photo_id]
+
+
+def test_the_face_cache_is_opened_when_something_is_to_be_removed(
+    app: Flask, staff: Browser, database: Database, cache: FaceCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.backroom.open_cache", lambda *_: cache)
+    register(staff, photo=sent(photo_of(ANN)))
+    with database.reading() as reading:
+        faces = indexed_faces(reading, [find_student(reading, "S-9").id])
+        cache.put(cached_faces(reading, [face.face_id for face in faces]))
+    assert cache.face_ids()
+    assert post(staff, "/students/S-9/remove", number="S-9")[0] == 200
+    assert not cache.face_ids()

@@ -160,6 +160,33 @@ def test_who_left_the_roster_is_not_listed(
     assert "Nobody is below the share" in browser.get("/today").text
 
 
+@pytest.mark.parametrize("email", [INSTRUCTOR, ADMIN])
+def test_many_who_left_the_roster_hide_nobody(
+    browser: Browser, database: Database, meeting: int, email: str
+) -> None:
+    with database.writing() as writing:
+        for number in range(50):
+            writing.add(Student(student_no=f"L-{number}", name=f"Leaver {number}", email=""))
+    absent(database, "S-2", 0)
+    with database.writing() as writing:
+        row = start_session(writing, COURSE, "Past", datetime(2026, 4, 1, tzinfo=UTC), 45)
+        second = start_session(writing, COURSE, "Past", datetime(2026, 4, 2, tzinfo=UTC), 45)
+        for student in writing.scalars(select(Student)):
+            for held in (row.id, second.id):
+                word = "present" if student.student_no == "S-1" else "absent"
+                writing.add(
+                    AttendanceRow(
+                        session_id=held, student_id=student.id, status=word, machine_status=word,
+                        minutes=0.0, source="system", version=1,
+                    )
+                )  # fmt: skip
+    browser.sign_in(email)
+    page = text_of(browser.get("/today"))
+    assert "Ben Brown" in page
+    assert "Leaver" not in page
+    assert "are shown, those furthest below first" not in page
+
+
 def test_an_empty_installation_says_what_comes_first(browser: Browser, database: Database) -> None:
     with database.writing() as writing:
         add_accounts(writing)
