@@ -18,7 +18,16 @@ from portal.webhooks.deadline import Deadline
 __all__ = ["Outcome", "check_url", "post", "signature"]
 
 CONNECT_S, TOTAL_S = 5.0, 15.0
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+NEVER_PUBLIC = tuple(
+    ipaddress.IPv6Network(block)
+    for block in (
+        "64:ff9b::/96",  # an IPv4 address in disguise, as in the next three
+        "64:ff9b:1::/48",
+        "::/96",
+        "::ffff:0:0:0/96",
+        "fec0::/10",  # site-local
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +152,12 @@ def _is_public(text: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             address = address.ipv4_mapped
-        elif address.sixtofour is not None or address.teredo is not None or address in NAT64:
-            return False  # an IPv4 address in disguise
+        elif (
+            address.sixtofour is not None
+            or address.teredo is not None
+            or any(address in block for block in NEVER_PUBLIC)
+        ):
+            return False
     return address.is_global and not address.is_multicast
 
 
