@@ -21,6 +21,7 @@ from portal.bearer import hash_token, new_token
 from portal.desk import desk
 from portal.errors import PortalError
 from portal.sign_in import Viewer, viewer
+from portal.told_once import tell_once, told_once
 
 __all__ = ["pages"]
 
@@ -28,6 +29,7 @@ pages = Blueprint("tokens", __name__)
 
 TOKENS = "/admin/tokens"
 OWN = "/account/tokens"
+SHOWN = "token"
 LONGEST_REASON = 2000
 
 
@@ -106,7 +108,7 @@ def _add(owner: Viewer | None) -> ResponseReturnValue:
         raise
     except GridrollError as error:
         return _new(sent, owner, str(error)), 400
-    flash(token, "token")
+    tell_once(SHOWN, token)
     return redirect(url_for(".listing" if owner is None else ".own"))
 
 
@@ -187,6 +189,7 @@ def _listing(owner: Viewer | None, refused: str = "", token_id: int | None = Non
         refused_id=token_id,
         reason=reason,
         owner=owner,
+        token=told_once(SHOWN),
     )
 
 

@@ -18,7 +18,7 @@ from db.tokens import add_token, find_token
 from portal.bearer import bearer, hash_token
 from portal.commands import user
 from portal.token_commands import token
-from tests.portal.accounts.conftest import Clock, asked_of, give_factor, user_of
+from tests.portal.accounts.conftest import Clock, asked_of, carried, give_factor, user_of
 from tests.portal.cast import ADMIN, COURSE, INSTRUCTOR, OTHER_COURSE, OTHER_INSTRUCTOR, STUDENT_A
 from tests.portal.conftest import Browser
 from tests.portal.statements import MOST
@@ -56,6 +56,7 @@ def rows(database: Database) -> list[TokenRow]:
 
 def test_a_token_is_shown_once_and_opens_what_it_says(app: Flask, admin: Browser, database: Database) -> None:
     assert send(admin, GOOD | {"course": COURSE, "until": "2099-12-31"})[0] == 302
+    assert "grl_" not in carried(app, admin)
     page = admin.get("/admin/tokens").text
     shown = re.search(r"<code>(grl_[\w-]{43})</code>", page)
     assert shown is not None
