@@ -16,6 +16,7 @@ from db.people import find_course
 from db.tokens import SCOPES, add_token, list_tokens, revoke_token
 from db.user_lists import course_choices, token_users
 from portal.access import STAFF, allowed
+from portal.accounts.own_password import refuse_password
 from portal.accounts.token_words import token_state
 from portal.bearer import hash_token, new_token
 from portal.desk import desk
@@ -98,6 +99,9 @@ def _add(owner: Viewer | None) -> ResponseReturnValue:
     name, user, course, until = (form.get(field, "").strip() for field in ("name", "user", "course", "until"))
     scopes = frozenset(form.getlist("scope"))
     sent = NewToken(name, user if owner is None else owner.email, scopes, course, until)
+    refusal = None if owner is None else refuse_password(owner)
+    if refusal is not None:
+        return _new(sent, owner, refusal[0]), refusal[1]
     token = new_token()
     try:
         ends = _end(sent.until)
