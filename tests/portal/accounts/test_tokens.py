@@ -202,6 +202,20 @@ def test_a_token_of_ones_own_takes_the_password_of_now(browser: Browser, databas
     assert rows(database) == []
 
 
+@pytest.mark.parametrize(
+    ("path", "here"),
+    [
+        ("/admin/tokens", True),
+        ("/admin/tokens/new", True),
+        ("/account/tokens", False),
+        ("/account/tokens/new", False),
+    ],
+)
+def test_tokens_of_ones_own_are_no_part_of_the_admins_place(admin: Browser, path: str, here: bool) -> None:
+    found = re.search(r'<a [^>]*aria-current="[^"]*"[^>]*>\s*Admin', admin.get(path).text)
+    assert (found is not None) == here
+
+
 def run(command: object, *arguments: object) -> Result:
     return CliRunner().invoke(command, list(map(str, arguments)))  # type: ignore[arg-type]
 
