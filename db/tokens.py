@@ -44,7 +44,7 @@ def add_token(
 ) -> TokenRow:
     """Keep a new token of a user, who must be staff but for the calendar. `course`: the only one it reaches; None: all that its user sees.
 
-    Raises GridrollError for a name or scopes that are none.
+    Raises GridrollError for a name or scopes that are none, and for `calendar` beside other scopes.
     """
     if not name.strip() or len(name) > 120:
         raise GridrollError(f"a token needs a name of 1 to 120 characters, and {name[:20]!r} is none")
@@ -52,6 +52,11 @@ def add_token(
     if unknown or not scopes:
         raise GridrollError(
             f"scope {', '.join(unknown) or 'none'} cannot be; take some of {', '.join(SCOPES)}"
+        )
+    if "calendar" in scopes and len(set(scopes)) > 1:
+        # Addresses are kept in logs and passed on; the token in one must open nothing else.
+        raise GridrollError(
+            "the scope calendar stands alone, since its token is part of an address; make another token for the rest"
         )
     if user.role == "student" and set(scopes) != {"calendar"}:
         raise GridrollError(f"{user.email} is a student; but for the calendar, tokens are for staff")

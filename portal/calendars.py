@@ -6,13 +6,11 @@ from flask import (
     Blueprint,
     Response,
     abort,
-    current_app,
     flash,
     make_response,
     redirect,
     render_template,
     request,
-    session,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -30,15 +28,15 @@ from portal.access import EVERYBODY, allowed, public
 from portal.bearer import LONGEST, PREFIX, TOUCHED_EVERY, hash_token, new_token
 from portal.desk import desk
 from portal.errors import PortalError
-from portal.secret import Box
 from portal.sign_in import Viewer, viewer
+from portal.told_once import tell_once, told_once
 
 __all__ = ["pages"]
 
 pages = Blueprint("calendar", __name__)
 
 SCOPE = "calendar"
-SHOWN = "calendar_link"
+SHOWN = "calendar link"
 MOST_LINKS = 10
 PAST, FUTURE = timedelta(days=90), timedelta(days=366)
 
@@ -67,8 +65,7 @@ def make() -> ResponseReturnValue:
         raise
     except GridrollError as error:
         return _page(name, str(error)), 400
-    # Shown once, on the page that follows; the cookie that carries it there is this browser's only.
-    session[SHOWN] = _box().seal(token)
+    tell_once(SHOWN, token)
     return redirect(url_for(".page"))
 
 
@@ -142,13 +139,8 @@ def _calendar(lines: list[CalendarLine]) -> bytes:
 
 
 def _page(name: str = "", refused: str = "") -> str:
-    user, sealed = _user(), session.pop(SHOWN, None)
-    link = None
-    if sealed is not None:
-        try:
-            link = _link(_box().unseal(sealed))
-        except PortalError:
-            link = None
+    user, token = _user(), told_once(SHOWN)
+    link = None if token is None else _link(token)
     with desk().database.reading() as reading:
         links = [one for one in list_tokens(reading, user.user_id) if _is_link(one.scopes, one.revoked_at)]
     return render_template(
@@ -163,12 +155,6 @@ def _link(token: str) -> str:
 
 def _is_link(scopes: str, revoked_at: datetime | None) -> bool:
     return SCOPE in scopes.split() and revoked_at is None
-
-
-def _box() -> Box:
-    key = current_app.config["SECRET_KEY"]
-    assert isinstance(key, bytes)
-    return Box(key, "calendar link")
 
 
 def _user() -> Viewer:

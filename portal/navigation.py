@@ -11,20 +11,22 @@ __all__ = ["Place", "places"]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`parts`: the blueprints whose pages are part of it."""
+    """`parts`: the blueprints whose pages are part of it, except for the endpoints `apart`."""
 
     words: str
     endpoint: str
     parts: tuple[str, ...]
     roles: frozenset[str]
+    apart: frozenset[str] = frozenset()
 
     @property
     def is_here(self) -> bool:
-        return request.blueprint in self.parts
+        return request.blueprint in self.parts and request.endpoint not in self.apart
 
 
 OFFICE = frozenset({"admin", "staff"})
 STAFF = OFFICE | {"instructor"}
+OWN_TOKENS = frozenset({"tokens.own", "tokens.new_own", "tokens.add_own", "tokens.revoke_own"})
 PLACES = (
     Place("Today", "dashboard.page", ("dashboard",), STAFF),
     Place("Sessions", "sessions.listing", ("sessions", "entries", "looks"), STAFF),
@@ -33,7 +35,7 @@ PLACES = (
     Place("Students", "students.listing", ("students", "faces", "pictures", "erasures"), STAFF),
     Place("Reports", "reports.page", ("reports",), STAFF),
     Place("History", "history.page", ("history",), OFFICE),
-    Place("Admin", "admin.page", ("admin", "users", "tokens", "webhooks"), frozenset({"admin"})),
+    Place("Admin", "admin.page", ("admin", "users", "tokens", "webhooks"), frozenset({"admin"}), OWN_TOKENS),
     Place("My attendance", "me.page", ("me", "calendar"), frozenset({"student"})),
     Place("My data", "mine.page", ("mine",), frozenset({"student"})),
 )

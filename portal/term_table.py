@@ -7,7 +7,7 @@ from rich.text import Text
 from db.term import TermReport
 from portal.moments import day, hours
 from portal.report_table import COLOURS
-from portal.wording import STATUSES, minutes, percent, status
+from portal.wording import STATUSES, attended_percent, minutes, status
 
 __all__ = ["term_table", "term_text"]
 
@@ -52,7 +52,7 @@ def _students(report: TermReport) -> Table:
         marks = Text.assemble(
             *((MARKS.get(word or "", NOT_EXPECTED), COLOURS.get(word or "", "dim")) for word in line.statuses)
         )
-        figures = (str(line.attended), str(line.counted), percent(line.share), minutes(line.minutes))
+        figures = (str(line.attended), str(line.counted), attended_percent(line.share), minutes(line.minutes))
         table.add_row(Text(line.name), Text(line.student_no), marks, *figures)
     return table
 
@@ -67,7 +67,7 @@ def _sessions(report: TermReport) -> Table:
             if one.held
             else [NOT_EXPECTED] * len(STATUSES)
         )
-        table.add_row(str(one.id), Text(one.title), starts, *counts, percent(one.share))
+        table.add_row(str(one.id), Text(one.title), starts, *counts, attended_percent(one.share))
     return table
 
 

@@ -1,12 +1,23 @@
 """What the ledger's words mean to people."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from db.report import ReviewLine
 from portal.moments import clock, day
 
-__all__ = ["FILTERS", "STATUSES", "minutes", "percent", "review_sentence", "source", "status", "trigger"]
+__all__ = [
+    "FILTERS",
+    "STATUSES",
+    "attended_percent",
+    "minutes",
+    "percent",
+    "review_sentence",
+    "source",
+    "status",
+    "trigger",
+]
 
 STATUSES = {
     "present": ("Present", "In class from the start to the end, within the course's tolerance."),
@@ -78,6 +89,15 @@ def percent(share: float | None) -> str:
     return f"{whole} %"
 
 
+def attended_percent(share: float | None) -> str:
+    """The same, rounded down: a share that is held against a limit must not seem to have reached it."""
+    if share is None:
+        return percent(None)
+    # 0.29 * 100 is a little less than 29 in binary.
+    whole = math.floor(share * 100 + 1e-6)
+    return percent(whole / 100 if whole else share)
+
+
 def alike(similarity_pct: float | None) -> str:
     """A similarity in percent with one digit; a dash for None."""
     return "–" if similarity_pct is None else f"{similarity_pct:.1f} %"
@@ -136,6 +156,7 @@ def _plain(word: str) -> str:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "alike": alike,
+    "attended_percent": attended_percent,
     "minutes": minutes,
     "percent": percent,
     "review_note": review_note,

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ CREATE TABLE IF NOT EXISTS looks (
     uid TEXT NOT NULL,
     body TEXT NOT NULL,
     refused TEXT,
+    kept_at_s REAL,
     UNIQUE (portal, session_id, uid)
 )
 """
@@ -56,18 +58,30 @@ class Outbox:
             self._file = sqlite3.connect(path, timeout=30, isolation_level=None)
             # What is written is on the disk before the agent goes on.
             self._file.execute("PRAGMA synchronous = FULL")
-            self._file.execute(TABLE)
-            self._file.execute(SESSIONS)
+            # Nothing of a picture stays in the file when its look is gone.
+            self._file.execute("PRAGMA secure_delete = ON")
+            self._prepare()
         except (OSError, sqlite3.Error) as error:
             if hasattr(self, "_file"):
                 self._file.close()
             raise self._unusable(error) from error
 
+    def _prepare(self) -> None:
+        """Make the tables, or bring those of an earlier version up to date."""
+        self._file.execute("BEGIN IMMEDIATE")
+        self._file.execute(TABLE)
+        self._file.execute(SESSIONS)
+        if "kept_at_s" not in {column[1] for column in self._file.execute("PRAGMA table_info(looks)")}:
+            self._file.execute("ALTER TABLE looks ADD COLUMN kept_at_s REAL")
+        self._file.execute("UPDATE looks SET kept_at_s = ? WHERE kept_at_s IS NULL", (time.time(),))
+        self._file.execute("UPDATE looks SET body = '' WHERE refused IS NOT NULL AND body != ''")
+        self._file.execute("COMMIT")
+
     def put(self, uid: str, body: Mapping[str, Any]) -> None:
         """Keep a look until it is taken. One that is here already, or was set aside, stays as it is."""
         self._do(
-            "INSERT OR IGNORE INTO looks (portal, session_id, uid, body) VALUES (?, ?, ?, ?)",
-            (self._portal, self._session_id, uid, json.dumps(body)),
+            "INSERT OR IGNORE INTO looks (portal, session_id, uid, body, kept_at_s) VALUES (?, ?, ?, ?, ?)",
+            (self._portal, self._session_id, uid, json.dumps(body), time.time()),
         )
 
     def first(self) -> Waiting | None:
@@ -92,8 +106,13 @@ class Outbox:
         self._do("DELETE FROM looks WHERE number = ?", (number,))
 
     def set_aside(self, number: int, why: str) -> None:
-        """The look is not taken and never will be; it is kept, and not sent again."""
-        self._do("UPDATE looks SET refused = ? WHERE number = ?", (why, number))
+        """The look is not taken and never will be; its uid and the reason are kept, and it is not sent again."""
+        self._do("UPDATE looks SET refused = ?, body = '' WHERE number = ?", (why, number))
+
+    def drop_before(self, at_s: float) -> int:
+        """Delete the looks of all sessions that were put here before (seconds since 1970); how many of them had waited."""
+        gone = self._do("DELETE FROM looks WHERE kept_at_s < ? RETURNING refused", (at_s,))
+        return sum(refused is None for (refused,) in gone)
 
     def keep_session(self, told: Mapping[str, Any]) -> None:
         """Keep what the portal says of the session, for a start while it is away."""

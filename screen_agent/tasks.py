@@ -1,6 +1,7 @@
 """What there is to watch, and where the looks go: into the ledger of this machine, or to a portal."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from screen_agent.outbox import Outbox
 from screen_agent.remote import Portal, PortalAwayError, RemoteSink, read_token
 from screen_agent.sink import InProcessSink, Sink
 
-__all__ = ["Task", "task_elsewhere", "task_here"]
+__all__ = ["Task", "drop_old_looks", "task_elsewhere", "task_here"]
 
 LEFT_OVER_S = 10.0
 """How long a start waits to hand in what an earlier watch left."""
@@ -60,6 +61,7 @@ def task_elsewhere(settings: Settings, session_id: int, url: str, token_file: Pa
     outbox = Outbox(path, portal.url, session_id)
     sink = RemoteSink(portal, session_id, outbox, _tell)
     try:
+        drop_old_looks(outbox, settings.evidence_days)
         session = portal.session(session_id, outbox)
         sink.flush(LEFT_OVER_S)
         try:
@@ -75,6 +77,15 @@ def task_elsewhere(settings: Settings, session_id: int, url: str, token_file: Pa
             )
     finally:
         sink.close()
+
+
+def drop_old_looks(outbox: Outbox, evidence_days: int) -> None:
+    """Looks hold pictures of faces: they wait no longer than evidence is kept, but a day at least."""
+    dropped = outbox.drop_before(time.time() - max(evidence_days, 1) * 86_400)
+    if dropped:
+        _tell(
+            f"{dropped} look{'' if dropped == 1 else 's'} had waited for too long (evidence_days) and went unsent"
+        )
 
 
 def _tell(line: str) -> None:

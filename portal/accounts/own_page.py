@@ -10,18 +10,18 @@ from db.second_factors import add_second_factor, remove_second_factor, take_step
 from db.throttle import Tries
 from portal.access import EVERYBODY, allowed
 from portal.accounts.codes import box, matching_step, new_secret, qr_picture, spaced
-from portal.accounts.limits import CODES, OWN_PASSWORDS, attempt, succeeded, wait_words
+from portal.accounts.limits import CODES, attempt, succeeded, wait_words
+from portal.accounts.own_password import refuse_password
 from portal.accounts.passing import read_new_password
 from portal.desk import desk
 from portal.errors import PortalError
-from portal.passwords import SHORTEST, check_password
+from portal.passwords import SHORTEST
 from portal.sign_in import Viewer, hash_of, lifetime, viewer
 
 __all__ = ["pages"]
 
 pages = Blueprint("account", __name__)
 
-WRONG_PASSWORD = "That is not your password; nothing was changed."
 WRONG_CODE = "That is not the code of this moment. Each code counts once; wait for the next one."
 STALE = "The form is too old; scan this new picture."
 
@@ -40,7 +40,7 @@ def change_password() -> ResponseReturnValue:
         password_hash = read_new_password(request.form)
     except PortalError as error:
         return _page("password", str(error)), 400
-    refusal = _refuse_password(user)
+    refusal = refuse_password(user)
     if refusal is not None:
         return _page("password", refusal[0]), refusal[1]
 
@@ -79,7 +79,7 @@ def add_factor() -> ResponseReturnValue:
     secret = _sent_secret(user)
     if secret is None:
         return _factor_page(new_secret(), STALE), 400
-    refusal = _refuse_password(user)
+    refusal = refuse_password(user)
     if refusal is not None:
         return _factor_page(secret, refusal[0]), refusal[1]
     step = matching_step(secret, request.form.get("code", ""), desk().now())
@@ -97,26 +97,12 @@ def add_factor() -> ResponseReturnValue:
 @allowed(*EVERYBODY)
 def remove_factor() -> ResponseReturnValue:
     user = _viewer()
-    refusal = _refuse_password(user) or _refuse_code(user)
+    refusal = refuse_password(user) or _refuse_code(user)
     if refusal is not None:
         return _page("factor", refusal[0]), refusal[1]
     desk().database.transact(lambda writing: remove_second_factor(writing, _row(writing, user), user.actor))
     flash("From now on, signing in asks for your password only.")
     return redirect(url_for(".page"))
-
-
-def _refuse_password(user: Viewer) -> tuple[str, int] | None:
-    """What is wrong with the current password that was sent, and the status that says so."""
-    tries = Tries(OWN_PASSWORDS, str(user.user_id))
-    wait_s = attempt(tries)
-    if wait_s is not None:
-        return wait_words(wait_s), 429
-    with desk().database.reading() as reading:
-        stored = _row(reading, user).password_hash
-    if not check_password(stored, request.form.get("current", "")).matches:
-        return WRONG_PASSWORD, 400
-    desk().database.transact(lambda writing: succeeded(writing, tries))
-    return None
 
 
 def _refuse_code(user: Viewer) -> tuple[str, int] | None:

@@ -16,11 +16,13 @@ from db.people import find_course
 from db.tokens import SCOPES, add_token, list_tokens, revoke_token
 from db.user_lists import course_choices, token_users
 from portal.access import STAFF, allowed
+from portal.accounts.own_password import refuse_password
 from portal.accounts.token_words import token_state
 from portal.bearer import hash_token, new_token
 from portal.desk import desk
 from portal.errors import PortalError
 from portal.sign_in import Viewer, viewer
+from portal.told_once import tell_once, told_once
 
 __all__ = ["pages"]
 
@@ -28,6 +30,7 @@ pages = Blueprint("tokens", __name__)
 
 TOKENS = "/admin/tokens"
 OWN = "/account/tokens"
+SHOWN = "token"
 LONGEST_REASON = 2000
 
 
@@ -96,6 +99,9 @@ def _add(owner: Viewer | None) -> ResponseReturnValue:
     name, user, course, until = (form.get(field, "").strip() for field in ("name", "user", "course", "until"))
     scopes = frozenset(form.getlist("scope"))
     sent = NewToken(name, user if owner is None else owner.email, scopes, course, until)
+    refusal = None if owner is None else refuse_password(owner)
+    if refusal is not None:
+        return _new(sent, owner, refusal[0]), refusal[1]
     token = new_token()
     try:
         ends = _end(sent.until)
@@ -106,7 +112,7 @@ def _add(owner: Viewer | None) -> ResponseReturnValue:
         raise
     except GridrollError as error:
         return _new(sent, owner, str(error)), 400
-    flash(token, "token")
+    tell_once(SHOWN, token)
     return redirect(url_for(".listing" if owner is None else ".own"))
 
 
@@ -187,6 +193,7 @@ def _listing(owner: Viewer | None, refused: str = "", token_id: int | None = Non
         refused_id=token_id,
         reason=reason,
         owner=owner,
+        token=told_once(SHOWN),
     )
 
 

@@ -21,6 +21,7 @@ from portal.errors import PortalError
 from portal.paging import Pager, page_number
 from portal.passwords import unknown_password
 from portal.sign_in import Viewer, viewer
+from portal.told_once import tell_once, told_once
 
 __all__ = ["pages"]
 
@@ -88,7 +89,7 @@ def add() -> ResponseReturnValue:
         raise
     except GridrollError as error:
         return _new(sent, str(error)), 400
-    flash(link, "invitation")
+    tell_once(_link_of(user_id), link)
     return redirect(url_for(".page", user_id=user_id))
 
 
@@ -158,7 +159,7 @@ def give_link(user_id: int) -> ResponseReturnValue:
 
     answer = _change(user_id, "link", change)
     if made:
-        flash(made[0], "link")
+        tell_once(_link_of(user_id), made[0])
     return answer
 
 
@@ -197,6 +198,10 @@ def _change(user_id: int, part: str, change: Callable[[Session, User, str, str],
     return redirect(url_for(".page", user_id=user_id))
 
 
+def _link_of(user_id: int) -> str:
+    return f"link of {user_id}"
+
+
 def _viewer() -> Viewer:
     user = viewer()
     assert user is not None
@@ -223,6 +228,7 @@ def _page(user_id: int, part: str = "", refused: str = "", sent: Mapping[str, st
         "accounts/user.html",
         sheet=sheet,
         user=sheet.line,
+        link=told_once(_link_of(user_id)),
         courses=courses,
         roles=ROLE_WORDS,
         part=part,

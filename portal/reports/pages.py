@@ -28,7 +28,7 @@ from portal.reports.span import NO_SPAN, Span, read_span
 from portal.session_page import SESSION
 from portal.sign_in import viewer
 from portal.term_files import term_csv
-from portal.wording import STATUSES, percent
+from portal.wording import STATUSES, attended_percent
 
 __all__ = ["pages"]
 
@@ -237,6 +237,6 @@ def _share_words(report: TermReport, place: int) -> str:
     one = report.sessions[place]
     there = local(one.starts_at, report.time_zone)
     return (
-        f"{there.day} {there:%b %Y}, {there:%H:%M}, {one.title}: {percent(one.share)}, "
+        f"{there.day} {there:%b %Y}, {there:%H:%M}, {one.title}: {attended_percent(one.share)}, "
         f"{one.attended} of {one.counted} came"
     )

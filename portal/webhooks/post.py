@@ -9,14 +9,25 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, ReadTimeoutError, SSLError
 
 from portal.errors import PortalError
+from portal.webhooks.deadline import Deadline
 
 __all__ = ["Outcome", "check_url", "post", "signature"]
 
 CONNECT_S, TOTAL_S = 5.0, 15.0
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+NEVER_PUBLIC = tuple(
+    ipaddress.IPv6Network(block)
+    for block in (
+        "64:ff9b::/96",  # an IPv4 address in disguise, as in the next three
+        "64:ff9b:1::/48",
+        "::/96",
+        "::ffff:0:0:0/96",
+        "fec0::/10",  # site-local
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +58,9 @@ def post(
         address = _resolve(parts, private)
     except PortalError as error:
         return Outcome(None, str(error))
-    host, port = parts.hostname or "", _port(parts)
-    # The name is not asked for again: its owner could answer otherwise the second time.
-    timeout = urllib3.Timeout(connect=CONNECT_S, total=total_s)
-    pool: urllib3.HTTPConnectionPool
-    if parts.scheme == "https":
-        pool = urllib3.HTTPSConnectionPool(
-            address, port, timeout=timeout, retries=False, server_hostname=host, assert_hostname=host
-        )
-    else:
-        pool = urllib3.HTTPConnectionPool(address, port, timeout=timeout, retries=False)
+    host = parts.hostname or ""
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    with pool:
+    with Deadline(total_s) as deadline, _pool(parts, address, total_s, deadline) as pool:
         try:
             response = pool.urlopen(
                 "POST",
@@ -70,13 +72,42 @@ def post(
                 assert_same_host=False,
             )
         except (HTTPError, OSError, ValueError) as error:
-            return Outcome(None, _words(error, host, total_s))
+            return Outcome(None, _late(host, total_s) if deadline.is_over else _words(error, host, total_s))
         status = response.status
         response.close()
+    if deadline.is_over:
+        # The connection was cut: what came of the answer is no answer.
+        return Outcome(None, _late(host, total_s))
     if 200 <= status < 300:
         return Outcome(status, None)
     moved = "; redirects are not followed" if 300 <= status < 400 else ""
     return Outcome(status, f"{host} answered {status}{moved}")
+
+
+def _pool(parts: SplitResult, address: str, total_s: float, deadline: Deadline) -> urllib3.HTTPConnectionPool:
+    """Connections to this address under the host's name: it is not asked for again, since its owner could answer otherwise."""
+    # The total of urllib3 holds for each read anew; the deadline holds for all of them together.
+    timeout, port, host = urllib3.Timeout(connect=CONNECT_S, total=total_s), _port(parts), parts.hostname
+    pool: urllib3.HTTPConnectionPool
+    if parts.scheme == "https":
+
+        class Secure(HTTPSConnection):
+            def _new_conn(self) -> socket.socket:
+                return deadline.watch(super()._new_conn())
+
+        pool = urllib3.HTTPSConnectionPool(
+            address, port, timeout=timeout, retries=False, server_hostname=host, assert_hostname=host
+        )
+        pool.ConnectionCls = Secure
+    else:
+
+        class Plain(HTTPConnection):
+            def _new_conn(self) -> socket.socket:
+                return deadline.watch(super()._new_conn())
+
+        pool = urllib3.HTTPConnectionPool(address, port, timeout=timeout, retries=False)
+        pool.ConnectionCls = Plain
+    return pool
 
 
 def _split(url: str) -> SplitResult:
@@ -121,8 +152,12 @@ def _is_public(text: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             address = address.ipv4_mapped
-        elif address.sixtofour is not None or address.teredo is not None or address in NAT64:
-            return False  # an IPv4 address in disguise
+        elif (
+            address.sixtofour is not None
+            or address.teredo is not None
+            or any(address in block for block in NEVER_PUBLIC)
+        ):
+            return False
     return address.is_global and not address.is_multicast
 
 
@@ -130,9 +165,13 @@ def _words(error: Exception, host: str, total_s: float) -> str:
     if isinstance(error, ConnectTimeoutError):
         return f"{host} took no connection within {CONNECT_S:.0f} s"
     if isinstance(error, ReadTimeoutError):
-        return f"{host} did not answer within {total_s:.0f} s"
+        return _late(host, total_s)
     if isinstance(error, SSLError):
         return f"{host} has no certificate that holds for it"
     if isinstance(error, NameResolutionError):
         return f"{host} has no address in the name service"
     return f"{host} broke the connection or refused it ({type(error).__name__})"
+
+
+def _late(host: str, total_s: float) -> str:
+    return f"{host} did not answer within {total_s:.0f} s"

@@ -10,7 +10,15 @@ from db.people import enrol, make_course
 from db.report import ReviewLine
 from db.sessions import start_session
 from portal.moments import between_joined, between_left, clock, day, hours, zone
-from portal.wording import minutes, percent, review_note, review_sentence, review_state, status
+from portal.wording import (
+    attended_percent,
+    minutes,
+    percent,
+    review_note,
+    review_sentence,
+    review_state,
+    status,
+)
 from tests.portal.cast import (
     ADMIN,
     COURSE,
@@ -220,6 +228,26 @@ def test_a_settled_review_says_how_and_asks_for_nothing() -> None:
         review = ReviewLine("unknown_face", None, None, SUMMER, state, guest=guest)
         assert (review_state(review), review_note(review)) == (word, note)
     assert review_note(ReviewLine("unknown_face", None, None, SUMMER, "open"))
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (None, "–"),
+        (0.0, "0 %"),
+        (0.001, "1 %"),
+        (0.29, "29 %"),  # 28.999… in binary
+        (0.57, "57 %"),
+        (0.749, "74 %"),
+        (0.7499999, "74 %"),
+        (0.75, "75 %"),
+        (2 / 3, "66 %"),
+        (0.999, "99 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_who_is_below_a_limit_never_seems_to_have_reached_it(share: float | None, words: str) -> None:
+    assert attended_percent(share) == words
 
 
 def test_rounding_never_claims_all_or_nothing() -> None:

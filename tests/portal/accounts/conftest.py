@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pyotp
 import pytest
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 
 from db.accounts import find_user
 from db.database import Database
@@ -67,3 +68,13 @@ def give_factor(app: Flask, database: Database, email: str) -> pyotp.TOTP:
         assert user is not None
         add_second_factor(writing, user, sealed, 0, email)
     return pyotp.TOTP(secret)
+
+
+def carried(app: Flask, browser: Browser) -> str:
+    """What anybody who has the browser in hand can read in its cookie."""
+    cookie = browser.client.get_cookie(app.config["SESSION_COOKIE_NAME"])
+    interface = SecureCookieSessionInterface()
+    serializer = interface.get_signing_serializer(app)
+    assert cookie is not None
+    assert serializer is not None
+    return str(serializer.loads(cookie.decoded_value))

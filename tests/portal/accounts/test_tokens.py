@@ -18,8 +18,8 @@ from db.tokens import add_token, find_token
 from portal.bearer import bearer, hash_token
 from portal.commands import user
 from portal.token_commands import token
-from tests.portal.accounts.conftest import Clock, asked_of, give_factor, user_of
-from tests.portal.cast import ADMIN, COURSE, INSTRUCTOR, OTHER_COURSE, OTHER_INSTRUCTOR, STUDENT_A
+from tests.portal.accounts.conftest import Clock, asked_of, carried, give_factor, user_of
+from tests.portal.cast import ADMIN, COURSE, INSTRUCTOR, OTHER_COURSE, OTHER_INSTRUCTOR, PASSWORD, STUDENT_A
 from tests.portal.conftest import Browser
 from tests.portal.statements import MOST
 
@@ -56,6 +56,7 @@ def rows(database: Database) -> list[TokenRow]:
 
 def test_a_token_is_shown_once_and_opens_what_it_says(app: Flask, admin: Browser, database: Database) -> None:
     assert send(admin, GOOD | {"course": COURSE, "until": "2099-12-31"})[0] == 302
+    assert "grl_" not in carried(app, admin)
     page = admin.get("/admin/tokens").text
     shown = re.search(r"<code>(grl_[\w-]{43})</code>", page)
     assert shown is not None
@@ -90,6 +91,7 @@ def test_a_token_is_shown_once_and_opens_what_it_says(app: Flask, admin: Browser
         ({"user": STUDENT_A}, "is a student"),
         ({"scope": []}, "take some of"),
         ({"scope": ["everything"]}, "scope everything cannot be"),
+        ({"scope": ["calendar", "attendance:edit"]}, "calendar stands alone"),
         ({"course": "NONE-1"}, "NONE-1"),
         ({"until": "tomorrow"}, "is no day"),
         ({"until": "2020-01-01"}, "is over"),
@@ -163,7 +165,7 @@ def test_an_instructor_makes_and_ends_their_own_and_sees_nobody_elses(
     browser.sign_in(INSTRUCTOR)
 
     def own(form: Form, path: str = "/account/tokens") -> int:
-        sent = {"csrf_token": browser.token("/account/tokens/new"), **form}
+        sent = {"csrf_token": browser.token("/account/tokens/new"), "current": PASSWORD, **form}
         return browser.client.post(path, data=sent).status_code
 
     page = browser.get("/account/tokens/new").text
@@ -180,6 +182,38 @@ def test_an_instructor_makes_and_ends_their_own_and_sees_nobody_elses(
     assert own({"reason": "x"}, f"/account/tokens/{others.id}/revoke") == 404
     assert own({"reason": "lost"}, f"/account/tokens/{mine.id}/revoke") == 302
     assert [row.revoked_at is None for row in rows(database)] == [True, False]
+
+
+def test_a_token_of_ones_own_takes_the_password_of_now(browser: Browser, database: Database) -> None:
+    browser.sign_in(INSTRUCTOR)
+
+    def own(**current: str) -> tuple[int, str]:
+        sent = {"csrf_token": browser.token("/account/tokens/new"), **GOOD, **current}
+        answer = browser.client.post("/account/tokens", data=sent)
+        return answer.status_code, answer.text
+
+    for current in ({}, {"current": ""}, {"current": "wrong"}):
+        status, page = own(**current)
+        assert (status, "That is not your password" in page) == (400, True)
+        assert 'value="Room 7"' in page
+    assert "wrong" not in own(current="wrong")[1]
+    assert 429 in [own(current="wrong")[0] for _ in range(20)]
+    assert own(current=PASSWORD)[0] == 429
+    assert rows(database) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "here"),
+    [
+        ("/admin/tokens", True),
+        ("/admin/tokens/new", True),
+        ("/account/tokens", False),
+        ("/account/tokens/new", False),
+    ],
+)
+def test_tokens_of_ones_own_are_no_part_of_the_admins_place(admin: Browser, path: str, here: bool) -> None:
+    found = re.search(r'<a [^>]*aria-current="[^"]*"[^>]*>\s*Admin', admin.get(path).text)
+    assert (found is not None) == here
 
 
 def run(command: object, *arguments: object) -> Result:

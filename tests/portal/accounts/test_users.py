@@ -11,7 +11,7 @@ from db.database import Database
 from db.instructors import course_ids_of
 from db.proof.trail import changes_of
 from db.schema import Course, User
-from tests.portal.accounts.conftest import asked_of, give_factor, user_of
+from tests.portal.accounts.conftest import asked_of, carried, give_factor, user_of
 from tests.portal.cast import ADMIN, COURSE, INSTRUCTOR, OTHER_COURSE, PASSWORD_HASH, STAFF, STUDENT_A
 from tests.portal.conftest import Browser
 from tests.portal.statements import MOST
@@ -43,7 +43,7 @@ def last(database: Database) -> tuple[str, str, str]:
 
 
 def test_somebody_is_added_by_a_link_with_which_they_set_their_password(
-    admin: Browser, other: Browser, database: Database
+    app: Flask, admin: Browser, other: Browser, database: Database
 ) -> None:
     with database.reading() as reading:
         ids = {course.code: course.id for course in reading.scalars(select(Course))}
@@ -56,7 +56,9 @@ def test_somebody_is_added_by_a_link_with_which_they_set_their_password(
         course=[str(ids[OTHER_COURSE])],
     )
     assert status == 302
+    assert "/reset/" not in carried(app, admin)
     path = path_of(database, CARLA)
+    assert "/reset/" not in admin.get(path_of(database, INSTRUCTOR)).text
     page = admin.get(path).text
     link = re.search(r"/reset/[\w-]+", page)
     assert link is not None
@@ -102,6 +104,16 @@ def test_a_role_is_changed_with_a_note_of_who_and_why(admin: Browser, database: 
     assert f"{INSTRUCTOR} is staff now." in admin.get(path).text
     assert send(admin, f"{path}/role", role="student")[0] == 400
     assert user_of(database, INSTRUCTOR).role == "staff"
+
+
+def test_a_link_to_pass_on_cannot_be_read_in_the_cookie(
+    app: Flask, admin: Browser, database: Database
+) -> None:
+    path = path_of(database, INSTRUCTOR)
+    assert send(admin, f"{path}/link")[0] == 302
+    assert "/reset/" not in carried(app, admin)
+    assert "/reset/" in admin.get(path).text
+    assert "/reset/" not in admin.get(path).text
 
 
 def test_the_courses_of_an_instructor_are_given_and_taken(admin: Browser, database: Database) -> None:

@@ -4,6 +4,9 @@ import hashlib
 import hmac
 import socket
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -32,6 +35,7 @@ def test_what_is_no_address_of_the_web_is_refused(url: str) -> None:
         "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
         "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fd00::1", "ff02::1", "::ffff:127.0.0.1",
         "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1",
+        "fec0::1", "feff::1", "64:ff9b:1::7f00:1", "64:ff9b:1:ffff::1", "::7f00:1", "::93.184.216.34", "::ffff:0:7f00:1",
     ],
 )  # fmt: skip
 def test_names_that_lead_inside_are_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +98,51 @@ def test_who_does_not_answer_is_left_after_a_while(listener: Listener) -> None:
     outcome = post(listener.url, b"{}", {}, private=True, total_s=0.3)
     assert outcome.status_code is None
     assert "did not answer" in str(outcome.error)
+
+
+@contextmanager
+def dribbling(begin: bytes, more: bytes) -> Iterator[int]:
+    """A port that answers at once, and then says a little more for as long as it is let."""
+    done = threading.Event()
+
+    def serve() -> None:
+        with closing(server.accept()[0]) as there:
+            try:
+                there.sendall(begin)
+                while not done.wait(0.05):
+                    there.sendall(more)
+            except OSError:
+                return
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            done.set()
+            thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "begin", "more"),
+    [
+        ("http", b"HTTP/1.1 200 OK\r\nX-Long: ", b"a"),
+        ("http", b"HTTP/1.1 2", b"0"),
+        ("http", b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        ("https", b"\x16\x03\x03\x40\x00", b"\x00"),  # a handshake that does not end
+    ],
+)
+def test_an_answer_that_comes_byte_by_byte_is_left_after_a_while(
+    scheme: str, begin: bytes, more: bytes
+) -> None:
+    with dribbling(begin, more) as port:
+        began_s = time.monotonic()
+        outcome = post(f"{scheme}://127.0.0.1:{port}/", b"{}", {}, private=True, total_s=0.5)
+        took_s = time.monotonic() - began_s
+    assert outcome.status_code is None
+    assert "did not answer" in str(outcome.error)
+    assert took_s < 3
 
 
 def test_nobody_there_is_one_line() -> None:
