@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from recognizer.errors import RecognizerError
 from recognizer.observation import Observation, Receipt
 from recognizer.wire import observation_json, read_receipt
 from screen_agent.errors import AgentError
@@ -26,7 +27,10 @@ END_PATIENCE_S = 120.0
 """How long the end of a watch waits for a portal that is away, before what is left stays for the next watch."""
 
 REFUSED = frozenset({400, 404, 409, 412, 413, 415, 422})
-"""Answers that are about one look and will not change."""
+"""Answers of the portal that are about one look and will not change."""
+
+PROBLEM = "application/problem+json"
+"""What a portal says no in. Whoever refuses in another way is not the portal, but stands between."""
 
 
 class PortalAwayError(AgentError):
@@ -67,14 +71,14 @@ class Portal:
         """
         try:
             status, told = self._ask("GET", session_id, None)
+            if status != 200:
+                raise AgentError(f"{self._host} has no session {session_id} for this token: {_detail(told)}")
+            session = self._read(told)
         except PortalAwayError:
             held = outbox.kept_session()
             if held is None:
                 raise
             return self._read(held)
-        if status != 200:
-            raise AgentError(f"{self._host} has no session {session_id} for this token: {_detail(told)}")
-        session = self._read(told)
         outbox.keep_session({name: told[name] for name in ("title", "starts_at", "ends_at")})
         return session
 
@@ -86,9 +90,10 @@ class Portal:
                 datetime.fromisoformat(told["ends_at"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise AgentError(
-                f"{self.url} answers, but not as a portal of Gridroll; check --portal"
-            ) from error
+            raise self._stranger() from error
+
+    def _stranger(self) -> PortalAwayError:
+        return PortalAwayError(f"{self.url} answers, but not as a portal of Gridroll; check --portal")
 
     def send(self, session_id: int, body: str) -> tuple[Receipt | None, str]:
         """Hand in a look: its receipt, or None and why it will never be taken.
@@ -96,7 +101,12 @@ class Portal:
         Raises PortalAwayError, and AgentError where the token opens nothing.
         """
         status, told = self._ask("POST", session_id, body)
-        return (read_receipt(told), "") if status == 200 else (None, f"{status}, {_detail(told)}")
+        if status != 200:
+            return None, f"{status}, {_detail(told)}"
+        try:
+            return read_receipt(told), ""
+        except RecognizerError as error:
+            raise self._stranger() from error
 
     def close(self) -> None:
         self._pool.clear()
@@ -119,11 +129,12 @@ class Portal:
         except ValueError:
             told = {}
         told = told if isinstance(told, dict) else {}
-        if status in {401, 403}:
+        final = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() == PROBLEM
+        if final and status in {401, 403}:
             raise AgentError(
                 f"{self._host} does not take the token ({status}): {_detail(told)}; looks that wait are kept"
             )
-        if status != 200 and status not in REFUSED:
+        if status != 200 and not (final and status in REFUSED):
             raise PortalAwayError(f"{self._host} answered {status}: {_detail(told)}")
         return status, told
 
