@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,7 +18,8 @@ import numpy as np
 import pytest
 
 from recognizer.observation import FaceCrop, Observation, Receipt, SeenFace
-from recognizer.wire import receipt_json
+from recognizer.wire import observation_json, receipt_json
+from screen_agent import remote
 from screen_agent.errors import AgentError
 from screen_agent.outbox import Outbox
 from screen_agent.remote import Portal, PortalAwayError, RemoteSink, read_token
@@ -40,6 +42,8 @@ class Desk:
     answers: list[int] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     foreign: int = 0
+    hold: threading.Event | None = None
+    asked: Callable[[], None] = lambda: None
 
 
 @pytest.fixture
@@ -54,6 +58,11 @@ def desk() -> Iterator[Desk]:
         def do_POST(self) -> None:
             look = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             found.tokens.add(self.headers["Authorization"])
+            found.asked()
+            if found.hold is not None:
+                found.hold.wait(20)
+                self.close_connection = True
+                return
             if found.foreign:
                 self.answer(found.foreign, None)
                 return
@@ -193,6 +202,43 @@ def test_a_look_that_is_refused_is_set_aside_and_keeps_no_other_back(start: Star
     assert desk.taken == ["u2"]
     assert agent.outbox.count() == 0
     assert agent.told == ["look u1 was refused and is set aside: 422, no such thing"]
+
+
+def test_looking_waits_a_moment_only_for_a_portal_that_hangs(
+    start: Starts, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "LOOK_S", 0.3)
+    monkeypatch.setattr(remote, "LEAST_S", 0.1)
+    desk.hold = threading.Event()
+    agent = start()
+    began_s = time.monotonic()
+    assert agent.sink.send(look(1)).wanted == {"t"}
+    assert time.monotonic() - began_s < 5
+    desk.hold.set()
+    desk.hold = None
+    assert agent.sink.flush() == 0
+    assert desk.taken == ["u1"]
+
+
+def test_what_waits_is_handed_in_a_few_at_each_look_and_the_rest_at_the_end(
+    start: Starts, desk: Desk
+) -> None:
+    desk.answers = [503]
+    agent = start()
+    agent.sink.send(look(1))
+    for number in range(2, 30):
+        agent.outbox.put(f"u{number}", observation_json(look(number)))
+    agent.clock.now += 1
+    desk.asked = lambda: agent.clock.sleep(1)
+    before_s = agent.clock.now
+    assert agent.sink.send(look(30)).wanted == {"t"}
+    assert agent.clock.now - before_s <= remote.LOOK_S
+    assert 1 < len(desk.taken) < 10
+    agent.sink.send(look(31))
+    assert len(desk.taken) < 20
+    assert agent.sink.flush(10) > 0  # nor is the end kept waiting for longer than it was said
+    assert agent.sink.flush() == 0
+    assert desk.taken == [f"u{number}" for number in range(1, 32)]
 
 
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 413, 422])
