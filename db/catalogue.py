@@ -7,6 +7,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
+from db.disputes import texts_of
+from db.doubts import DISPUTE
 from db.report import SessionLine, session_lines
 from db.reviews import review_mark
 from db.schema import Course, Enrolment, JudgementRow, ReviewRow, SessionRow, Student
@@ -35,7 +37,7 @@ class StudentItem:
 
 @dataclass(frozen=True, slots=True)
 class ReviewItem:
-    """A review as `db.report.ReviewLine` has it, with its session and course."""
+    """A review as `db.report.ReviewLine` has it, with its session and course. `text`: a dispute's; empty: none."""
 
     id: int
     session_id: int
@@ -53,6 +55,7 @@ class ReviewItem:
     settled_by: str | None
     settled_at: datetime | None
     reason: str
+    text: str
     mark: str
 
 
@@ -193,6 +196,8 @@ def _review_items(session: Session, ids: Collection[int]) -> list[ReviewItem]:
     )
     rows = session.execute(query).all()
     guests = _guests(session, [row for row, _ in rows if row.state == "guest"])
+    disputed = {row.session_id for row, _ in rows if row.kind == DISPUTE}
+    texts = texts_of(session, disputed) if disputed else {}
     return [
         ReviewItem(
             id=row.id,
@@ -211,6 +216,7 @@ def _review_items(session: Session, ids: Collection[int]) -> list[ReviewItem]:
             settled_by=row.settled_by,
             settled_at=row.settled_at,
             reason=row.reason or "",
+            text=texts.get(row.subject, "") if row.kind == DISPUTE else "",
             mark=review_mark(row),
         )
         for row, code in rows

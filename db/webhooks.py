@@ -179,15 +179,23 @@ def send_again(session: Session, delivery_id: int, now: datetime) -> int:
 
 
 def due_deliveries(
-    session: Session, now: datetime, limit: int = 200
+    session: Session, now: datetime, per_webhook: int = 100
 ) -> dict[int, list[tuple[int, datetime]]]:
-    """The messages to be sent now, by webhook and in their order: id, and since when, by which they are claimed."""
+    """The messages to be sent now, by webhook and in their order: id, and since when, by which they are claimed.
+
+    Of each webhook the oldest, `per_webhook` at most: however many wait for one, those of others are among them.
+    """
     row = DeliveryRow
-    query = (
-        select(row.webhook_id, row.id, row.next_at)
+    place = func.row_number().over(partition_by=row.webhook_id, order_by=(row.next_at, row.id))
+    waiting = (
+        select(row.webhook_id, row.id, row.next_at, place.label("place"))
         .where(row.state == WAITING, row.next_at <= now)
-        .order_by(row.next_at, row.id)
-        .limit(limit)
+        .subquery()
+    )
+    query = (
+        select(waiting.c.webhook_id, waiting.c.id, waiting.c.next_at)
+        .where(waiting.c.place <= per_webhook)
+        .order_by(waiting.c.next_at, waiting.c.id)
     )
     due: dict[int, list[tuple[int, datetime]]] = {}
     for webhook_id, key, next_at in session.execute(query):

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from recognizer.errors import RecognizerError
 from recognizer.observation import Observation, Receipt
 from recognizer.wire import observation_json, read_receipt
 from screen_agent.errors import AgentError
@@ -21,12 +22,21 @@ from screen_agent.outbox import Outbox, Waiting
 __all__ = ["Portal", "PortalAwayError", "RemoteSession", "RemoteSink", "read_token"]
 
 CONNECT_S, ANSWER_S = 5.0, 60.0
+LOOK_S, LEAST_S = 5.0, 2.0
+"""For how long a look may wait for the portal before the next one; an attempt is not begun with less than `LEAST_S` of it."""
+
+START_S = 10.0
+"""For how long a start waits for what the portal says of the session."""
+
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 END_PATIENCE_S = 120.0
 """How long the end of a watch waits for a portal that is away, before what is left stays for the next watch."""
 
 REFUSED = frozenset({400, 404, 409, 412, 413, 415, 422})
-"""Answers that are about one look and will not change."""
+"""Answers of the portal that are about one look and will not change."""
+
+PROBLEM = "application/problem+json"
+"""What a portal says no in. Whoever refuses in another way is not the portal, but stands between."""
 
 
 class PortalAwayError(AgentError):
@@ -56,9 +66,7 @@ class Portal:
         self.url = url.rstrip("/")
         self._host = parts.hostname
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        self._pool = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=CONNECT_S, read=ANSWER_S), retries=False
-        )
+        self._pool = urllib3.PoolManager(retries=False)
 
     def session(self, session_id: int, outbox: Outbox) -> RemoteSession:
         """What the portal says of a session, or said when it was last asked, while it is away.
@@ -66,15 +74,15 @@ class Portal:
         Raises AgentError where the session is none of the token's, PortalAwayError where nothing is known of it.
         """
         try:
-            status, told = self._ask("GET", session_id, None)
+            status, told = self._ask("GET", session_id, None, START_S)
+            if status != 200:
+                raise AgentError(f"{self._host} has no session {session_id} for this token: {_detail(told)}")
+            session = self._read(told)
         except PortalAwayError:
             held = outbox.kept_session()
             if held is None:
                 raise
             return self._read(held)
-        if status != 200:
-            raise AgentError(f"{self._host} has no session {session_id} for this token: {_detail(told)}")
-        session = self._read(told)
         outbox.keep_session({name: told[name] for name in ("title", "starts_at", "ends_at")})
         return session
 
@@ -86,22 +94,30 @@ class Portal:
                 datetime.fromisoformat(told["ends_at"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise AgentError(
-                f"{self.url} answers, but not as a portal of Gridroll; check --portal"
-            ) from error
+            raise self._stranger() from error
 
-    def send(self, session_id: int, body: str) -> tuple[Receipt | None, str]:
-        """Hand in a look: its receipt, or None and why it will never be taken.
+    def _stranger(self) -> PortalAwayError:
+        return PortalAwayError(f"{self.url} answers, but not as a portal of Gridroll; check --portal")
+
+    def send(self, session_id: int, body: str, patience_s: float = ANSWER_S) -> tuple[Receipt | None, str]:
+        """Hand in a look, waiting for so long at most: its receipt, or None and why it will never be taken.
 
         Raises PortalAwayError, and AgentError where the token opens nothing.
         """
-        status, told = self._ask("POST", session_id, body)
-        return (read_receipt(told), "") if status == 200 else (None, f"{status}, {_detail(told)}")
+        status, told = self._ask("POST", session_id, body, patience_s)
+        if status != 200:
+            return None, f"{status}, {_detail(told)}"
+        try:
+            return read_receipt(told), ""
+        except RecognizerError as error:
+            raise self._stranger() from error
 
     def close(self) -> None:
         self._pool.clear()
 
-    def _ask(self, method: str, session_id: int, body: str | None) -> tuple[int, Mapping[str, Any]]:
+    def _ask(
+        self, method: str, session_id: int, body: str | None, patience_s: float
+    ) -> tuple[int, Mapping[str, Any]]:
         kind = {} if body is None else {"Content-Type": "application/json"}
         try:
             answer = self._pool.request(
@@ -110,6 +126,7 @@ class Portal:
                 body=None if body is None else body.encode(),
                 headers={**self._headers, **kind},
                 redirect=False,
+                timeout=urllib3.Timeout(total=patience_s, connect=CONNECT_S, read=ANSWER_S),
             )
         except (HTTPError, OSError) as error:
             raise PortalAwayError(f"{self._host} does not answer ({type(error).__name__})") from error
@@ -119,11 +136,12 @@ class Portal:
         except ValueError:
             told = {}
         told = told if isinstance(told, dict) else {}
-        if status in {401, 403}:
+        final = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() == PROBLEM
+        if final and status in {401, 403}:
             raise AgentError(
                 f"{self._host} does not take the token ({status}): {_detail(told)}; looks that wait are kept"
             )
-        if status != 200 and status not in REFUSED:
+        if status != 200 and not (final and status in REFUSED):
             raise PortalAwayError(f"{self._host} answered {status}: {_detail(told)}")
         return status, told
 
@@ -131,7 +149,9 @@ class Portal:
 class RemoteSink:
     """A `Sink` that is durable at once: a look is on this machine's disk, or taken by the portal, when `send` returns.
 
-    Where the portal is away, the receipt is what was last known, and asks for the faces again. `tell`: hears, once each,
+    `send` takes a few seconds at most, so that looking goes on while the portal hangs or much waits for it; what is left
+    goes out at later looks and in `flush`. Where a look was not taken yet, the receipt is what was last known, and asks
+    for the faces again. `tell`: hears, once each,
     that the portal is away or back, and of looks that were refused.
     """
 
@@ -153,7 +173,7 @@ class RemoteSink:
         self._outbox.put(observation.uid, observation_json(observation))
         receipt = None
         if self._clock() >= self._next_at:
-            receipt = self._hand_in(observation.uid)
+            receipt = self._hand_in(observation.uid, LOOK_S)
         if receipt is None:
             return self._provisional(observation)
         self._known = receipt
@@ -166,7 +186,7 @@ class RemoteSink:
             pause_s = min(self._next_at, deadline) - self._clock()
             if pause_s > 0:
                 self._sleep(pause_s)
-            self._hand_in(None)
+            self._hand_in(None, deadline - self._clock())
             if self._clock() >= deadline:
                 break
         return self._outbox.count()
@@ -175,16 +195,18 @@ class RemoteSink:
         self._outbox.close()
         self._portal.close()
 
-    def _hand_in(self, wanted: str | None) -> Receipt | None:
-        """Send what waits, in order; returns the receipt of that uid, None where it was not taken."""
+    def _hand_in(self, wanted: str | None, patience_s: float) -> Receipt | None:
+        """Send what waits, in order, for so long at most; returns the receipt of that uid, None where it was not taken."""
         found = None
-        while (look := self._outbox.first()) is not None:
+        deadline, left_s = self._clock() + patience_s, max(patience_s, LEAST_S)
+        while left_s >= LEAST_S and (look := self._outbox.first()) is not None:
             try:
-                receipt, why = self._portal.send(self._session_id, look.body)
+                receipt, why = self._portal.send(self._session_id, look.body, left_s)
             except PortalAwayError as error:
                 self._back_off(error)
                 return None
             self._back()
+            left_s = deadline - self._clock()
             if receipt is None:
                 self._refused(look, why)
                 continue

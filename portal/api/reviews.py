@@ -7,6 +7,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Length, OneOf
 
 from db.catalogue import ReviewItem, review_item, reviews_after
+from db.doubts import DISPUTE, HEADCOUNT
 from db.errors import GridrollError, NotFoundError, StoreError
 from db.reviews import ReviewConflictError
 from portal.api.cursors import Window, moment_and_id, slice_of
@@ -22,7 +23,9 @@ __all__ = ["part"]
 part = Part("reviews", "Reviews", "Doubts for staff to settle; the machine marks nobody absent on one.")
 
 REVIEW = f"/sessions/{SESSION}/reviews/<int(max={2**63 - 1}):review_id>"
-ANSWERS = ("confirm", "reassign", "not_this_person", "guest", "dismiss")
+FACE_ANSWERS = ("confirm", "reassign", "not_this_person", "guest", "dismiss")
+HEADCOUNT_ANSWERS = ("confirm", "dismiss")
+DISPUTE_ANSWERS = ("accept", "decline")
 
 
 class ReviewShape(Schema):
@@ -33,7 +36,9 @@ class ReviewShape(Schema):
     at = Moment(metadata=described("The look at which the doubt began."))
     state = fields.String(
         metadata=described(
-            "`open`, `confirmed`, `reassigned`, `not_this_person`, `guest` or `dismissed`.", "open"
+            "`open`, `confirmed`, `reassigned`, `not_this_person`, `guest` or `dismissed`; of a dispute `open`, "
+            "`accepted` (the student is right) or `not_accepted` (the entry stands).",
+            "open",
         )
     )
     student_no = fields.String(allow_none=True, metadata=described("Whom it may concern.", "2026-1001"))
@@ -45,7 +50,14 @@ class ReviewShape(Schema):
     guest = fields.String(metadata=described("The name staff gave a guest; empty: none.", ""))
     settled_by = fields.String(allow_none=True)
     settled_at = Moment(allow_none=True)
-    reason = fields.String(metadata=described("Staff's reason; may be empty.", ""))
+    reason = fields.String(
+        metadata=described(
+            "Staff's reason, may be empty; of a dispute the answer that the student reads.", ""
+        )
+    )
+    text = fields.String(
+        metadata=described("Of a dispute: what the student says against their entry. Otherwise empty.", "")
+    )
     mark = fields.String(
         metadata=described(
             "What the review was like when it was read; send it back with the answer.", "open/3//"
@@ -63,9 +75,12 @@ class WantedReviews(Window):
 class AnswerShape(Schema):
     answer = fields.String(
         required=True,
-        validate=OneOf(ANSWERS),
+        validate=OneOf(FACE_ANSWERS + DISPUTE_ANSWERS),
         metadata=described(
-            "`confirm`: it is whom it may concern; of a headcount: it is explained.", "confirm"
+            "`confirm`: it is whom it may concern; of a headcount: it is explained. A headcount takes `confirm` and "
+            "`dismiss`. A dispute takes `accept` (the student is right; correct the entry yourself) and `decline` (the "
+            "entry stands), which nothing else does.",
+            "confirm",
         ),
     )
     student_no = fields.String(
@@ -79,7 +94,11 @@ class AnswerShape(Schema):
         validate=Length(max=200),
         metadata=described("The guest's name, for `guest`.", "Dr. Cid"),
     )
-    reason = fields.String(load_default="", validate=Length(max=2000))
+    reason = fields.String(
+        load_default="",
+        validate=Length(max=2000),
+        metadata=described("Why. For `accept` and `decline` it must be there: the student reads it."),
+    )
     mark = fields.String(
         load_default=None,
         allow_none=True,
@@ -116,20 +135,43 @@ def one(session_id: int, review_id: int) -> ReviewItem:
 @part.gives(ReviewShape)
 def settle(wanted: Mapping[str, Any], session_id: int, review_id: int) -> ReviewItem:
     """Settle a review, or settle it otherwise. The same answer again changes nothing."""
-    _found(session_id, review_id)
+    _refuse_unfit(_found(session_id, review_id), wanted)
     try:
         _settle(review_id, wanted)
     except ReviewConflictError as error:
         raise ProblemError(409, str(error)) from error
     except NotFoundError as error:
-        if _held(session_id, review_id) is None:
+        if _held(session_id, review_id) is None or wanted["student_no"] is None:
             raise
-        raise ProblemError(422, f"student_no: {error}") from error
+        raise ProblemError(422, f"student_no: there is no student {wanted['student_no']!r}") from error
     except StoreError:
         raise
     except GridrollError as error:
         raise ProblemError(422, str(error)) from error
     return _found(session_id, review_id)
+
+
+def _refuse_unfit(review: ReviewItem, wanted: Mapping[str, Any]) -> None:
+    about = {DISPUTE: "a student's dispute", HEADCOUNT: "a headcount"}.get(review.kind, "a face")
+    fit = {DISPUTE: DISPUTE_ANSWERS, HEADCOUNT: HEADCOUNT_ANSWERS}.get(review.kind, FACE_ANSWERS)
+    answer = wanted["answer"]
+    if answer not in fit:
+        raise ProblemError(
+            422,
+            f"answer: review {review.id} is about {about}; {answer} does not settle it, {_either(fit)} does",
+        )
+    if answer == "confirm" and review.kind != HEADCOUNT and review.student_no is None:
+        raise ProblemError(
+            422, f"answer: review {review.id} suspects nobody; say who it is with reassign and student_no"
+        )
+    if answer == "reassign" and wanted["student_no"] is None:
+        raise ProblemError(422, "student_no: say who it is")
+    if answer in DISPUTE_ANSWERS and not wanted["reason"].strip():
+        raise ProblemError(422, "reason: an answer needs words, the student reads them; say why")
+
+
+def _either(answers: tuple[str, ...]) -> str:
+    return f"{', '.join(answers[:-1])} or {answers[-1]}"
 
 
 def _settle(review_id: int, wanted: Mapping[str, Any]) -> None:
@@ -141,8 +183,6 @@ def _settle(review_id: int, wanted: Mapping[str, Any]) -> None:
     match wanted["answer"]:
         case "confirm":
             judging.confirm(review_id, None, settlement)
-        case "reassign" if number is None:
-            raise ProblemError(422, "student_no: say who it is")
         case "reassign":
             judging.confirm(review_id, number, settlement)
         case "not_this_person":
@@ -151,6 +191,8 @@ def _settle(review_id: int, wanted: Mapping[str, Any]) -> None:
             judging.guest(review_id, wanted["guest"], settlement)
         case "dismiss":
             judging.dismiss(review_id, settlement)
+        case "accept" | "decline":
+            judging.answer(review_id, wanted["answer"] == "accept", settlement)
 
 
 def _held(session_id: int, review_id: int) -> ReviewItem | None:

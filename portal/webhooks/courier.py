@@ -30,6 +30,9 @@ EVERY_S = 1.0
 ENDED_EVERY_S = 15.0
 TIDY_EVERY_S = 3600.0
 SENDERS = 4
+TURN_S = 10.0
+"""For how long a webhook is sent one message after another in a round."""
+
 STOP_PATIENCE_S = 20.0
 
 _log = logging.getLogger(__name__)
@@ -44,8 +47,9 @@ class Courier:
     """Puts events into messages and sends those that are due, from entering the block to leaving it, in threads of its own.
 
     Several portals may run one each: a message is claimed before it is sent. Who is killed between sending and writing
-    that down leaves it to be sent again under the same id. A failed message of one webhook holds up its others of this
-    round, and no other webhook's.
+    that down leaves it to be sent again under the same id. In a round each webhook has a turn, `SENDERS` of them at a
+    time; it ends with a message that fails, and begins none after `TURN_S`. So one that is dead or slow has the others
+    wait for `TURN_S` and one message's time limit at most, unless there are as many such as senders.
     """
 
     def __init__(
@@ -113,8 +117,9 @@ class Courier:
             self._database.transact(lambda writing: drop_old_deliveries(writing, _now()))
 
     def _send_all(self, messages: Sequence[tuple[int, datetime]]) -> None:
-        for key, next_at in messages:
-            if self._stopping.is_set():
+        ends_at_s = time.monotonic() + TURN_S
+        for number, (key, next_at) in enumerate(messages):
+            if self._stopping.is_set() or (number and time.monotonic() >= ends_at_s):
                 return
             # A claim whose end was not heard of is not repeated: the message is sent when its lease is over.
             claim = partial(claim_delivery, delivery_id=key, next_at=next_at, now=_now())

@@ -1,5 +1,6 @@
 """Who may open what: every route, for everybody."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import pytest
@@ -8,13 +9,14 @@ from flask import Flask
 from db.accounts import find_user
 from db.database import Database
 from db.people import find_course
-from db.tokens import add_token
+from db.tokens import SCOPES, add_token
 from portal.access import PUBLIC, roles_of, scope_of
 from portal.bearer import hash_token, new_token
 from tests.portal.cast import (
     ADMIN,
     COURSE,
     INSTRUCTOR,
+    OTHER_COURSE,
     OTHER_INSTRUCTOR,
     STAFF,
     STUDENT_A,
@@ -238,6 +240,45 @@ TABLE = {
     ),  # late, for it changes who is who
     "login.leave": Row("POST /logout", 401, 302, 302, 302, 302, 302, 302, 401),  # last, for it ends the visit
 }
+
+
+class Scope(NamedTuple):
+    """The one scope that opens a route to a program.
+
+    `reaching`: what its token gets, of all courses or of this one; `elsewhere`: what a token of another course gets.
+    """
+
+    name: str
+    reaching: int = 200
+    elsewhere: int = 404
+
+
+UNNAMED = 415
+"""A change without a body, where the course is told in it."""
+
+SCOPE_TABLE = {
+    "api_sessions.listing": Scope("sessions", elsewhere=200),
+    "api_sessions.plan": Scope("sessions", 415, UNNAMED),
+    "api_sessions.one": Scope("sessions"),
+    "api_attendance.listing": Scope("attendance"),
+    "api_attendance.one": Scope("attendance"),
+    "api_attendance.write": Scope("attendance:edit", 415),
+    "api_reviews.listing": Scope("reviews", elsewhere=200),
+    "api_reviews.one": Scope("reviews"),
+    "api_reviews.settle": Scope("reviews:edit", 415),
+    "api_people.students": Scope("students", elsewhere=200),
+    "api_people.student": Scope("students"),
+    "api_people.courses": Scope("students", elsewhere=200),
+    "api_people.course": Scope("students"),
+    "api_people.add_course": Scope("students:edit", 415, UNNAMED),
+    "api_people.add_student": Scope("students:edit", 415),
+    "api_reports.session": Scope("reports"),
+    "api_reports.term": Scope("reports"),
+    "api_observations.span": Scope("observations"),
+    "api_observations.take": Scope("observations", 415),
+}
+"""Changes are sent without a body, which is looked at last: 415 is for whoever was let in."""
+
 CALLERS = {
     "nobody": None,
     "student": STUDENT_A,
@@ -261,7 +302,8 @@ def test_each_route_opens_to_those_it_is_for(
     email = CALLERS[caller]
     if email is not None:
         browser.sign_in(email)
-    headers = {"Authorization": f"Bearer {agent_token(database)}"} if caller == "agent" else {}
+    token = token_of(database, INSTRUCTOR, ["observations"], COURSE) if caller == "agent" else None
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     app.config["WTF_CSRF_ENABLED"] = False
     found = {}
     for endpoint, row in TABLE.items():
@@ -273,13 +315,53 @@ def test_each_route_opens_to_those_it_is_for(
     assert found == {endpoint: getattr(row, caller) for endpoint, row in TABLE.items()}
 
 
-def agent_token(database: Database) -> str:
+def token_of(database: Database, email: str, scopes: Collection[str], course: str | None) -> str:
     token = new_token()
     with database.writing() as writing:
-        user, course = find_user(writing, INSTRUCTOR), find_course(writing, COURSE)
+        user = find_user(writing, email)
         assert user is not None
-        add_token(writing, "Room 7", hash_token(token), ["observations"], user, course)
+        tied = None if course is None else find_course(writing, course)
+        add_token(writing, "a program", hash_token(token), scopes, user, tied)
     return token
+
+
+def test_the_table_of_scopes_names_every_route_for_programs(app: Flask) -> None:
+    assert {endpoint for endpoint, view in app.view_functions.items() if scope_of(view)} == SCOPE_TABLE.keys()
+    # Those of links and webhooks open no address to a token in a header.
+    assert SCOPES.keys() - {scope.name for scope in SCOPE_TABLE.values()} == {"calendar", "webhooks"}
+
+
+@pytest.mark.parametrize(
+    ("email", "course", "reaches"),
+    [
+        (STAFF, None, True),
+        (STAFF, COURSE, True),
+        (INSTRUCTOR, None, True),
+        (INSTRUCTOR, COURSE, True),
+        (STAFF, OTHER_COURSE, False),
+        (OTHER_INSTRUCTOR, None, False),
+        (INSTRUCTOR, OTHER_COURSE, False),  # tied to what its user does not teach
+    ],
+)
+def test_each_route_for_programs_opens_to_its_scope_and_to_whoever_reaches_the_course(
+    app: Flask, database: Database, meeting: int, email: str, course: str | None, reaches: bool
+) -> None:
+    fit = {name: token_of(database, email, [name], course) for name in SCOPES}
+    unfit = {name: token_of(database, email, SCOPES.keys() - {name}, course) for name in SCOPES}
+    client, found = app.test_client(), {}
+
+    def status(path: str, token: str) -> int:
+        method, path = path.split() if " " in path else ("GET", path)
+        headers = {"Authorization": f"Bearer {token}"}
+        return client.open(path, method=method, buffered=True, headers=headers).status_code
+
+    for endpoint, scope in SCOPE_TABLE.items():
+        path = TABLE[endpoint].path
+        found[endpoint] = status(path, fit[scope.name]), status(path, unfit[scope.name])
+    assert found == {
+        endpoint: (scope.reaching if reaches else scope.elsewhere, 403)
+        for endpoint, scope in SCOPE_TABLE.items()
+    }
 
 
 def test_only_the_login_page_static_files_and_secret_links_are_public(app: Flask) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,7 +18,8 @@ import numpy as np
 import pytest
 
 from recognizer.observation import FaceCrop, Observation, Receipt, SeenFace
-from recognizer.wire import receipt_json
+from recognizer.wire import observation_json, receipt_json
+from screen_agent import remote
 from screen_agent.errors import AgentError
 from screen_agent.outbox import Outbox
 from screen_agent.remote import Portal, PortalAwayError, RemoteSink, read_token
@@ -29,13 +31,19 @@ CROP = FaceCrop(np.full((60, 60, 3), 127, np.uint8), (10, 10, 50, 50))
 
 @dataclass
 class Desk:
-    """A portal as an agent sees it. `answers`: statuses to give before it takes looks again."""
+    """A portal as an agent sees it. `answers`: statuses to give before it takes looks again.
+
+    `foreign`: what somebody else on the way answers in its place, as a page.
+    """
 
     url: str = ""
     taken: list[str] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     answers: list[int] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
+    foreign: int = 0
+    hold: threading.Event | None = None
+    asked: Callable[[], None] = lambda: None
 
 
 @pytest.fixture
@@ -50,6 +58,14 @@ def desk() -> Iterator[Desk]:
         def do_POST(self) -> None:
             look = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             found.tokens.add(self.headers["Authorization"])
+            found.asked()
+            if found.hold is not None:
+                found.hold.wait(20)
+                self.close_connection = True
+                return
+            if found.foreign:
+                self.answer(found.foreign, None)
+                return
             status = 422 if look["uid"] in found.refused else found.answers.pop(0) if found.answers else 200
             if status == 200:
                 found.taken.append(look["uid"])
@@ -59,7 +75,11 @@ def desk() -> Iterator[Desk]:
 
         def answer(self, status: int, told: Any) -> None:
             body = json.dumps(told).encode()
+            kind = "application/json" if status == 200 else "application/problem+json"
+            if found.foreign:
+                body, kind, status = b"<h1>Welcome to the guest network</h1>", "text/html", found.foreign
             self.send_response(status)
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -184,6 +204,58 @@ def test_a_look_that_is_refused_is_set_aside_and_keeps_no_other_back(start: Star
     assert agent.told == ["look u1 was refused and is set aside: 422, no such thing"]
 
 
+def test_looking_waits_a_moment_only_for_a_portal_that_hangs(
+    start: Starts, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "LOOK_S", 0.3)
+    monkeypatch.setattr(remote, "LEAST_S", 0.1)
+    desk.hold = threading.Event()
+    agent = start()
+    began_s = time.monotonic()
+    assert agent.sink.send(look(1)).wanted == {"t"}
+    assert time.monotonic() - began_s < 5
+    desk.hold.set()
+    desk.hold = None
+    assert agent.sink.flush() == 0
+    assert desk.taken == ["u1"]
+
+
+def test_what_waits_is_handed_in_a_few_at_each_look_and_the_rest_at_the_end(
+    start: Starts, desk: Desk
+) -> None:
+    desk.answers = [503]
+    agent = start()
+    agent.sink.send(look(1))
+    for number in range(2, 30):
+        agent.outbox.put(f"u{number}", observation_json(look(number)))
+    agent.clock.now += 1
+    desk.asked = lambda: agent.clock.sleep(1)
+    before_s = agent.clock.now
+    assert agent.sink.send(look(30)).wanted == {"t"}
+    assert agent.clock.now - before_s <= remote.LOOK_S
+    assert 1 < len(desk.taken) < 10
+    agent.sink.send(look(31))
+    assert len(desk.taken) < 20
+    assert agent.sink.flush(10) > 0  # nor is the end kept waiting for longer than it was said
+    assert agent.sink.flush() == 0
+    assert desk.taken == [f"u{number}" for number in range(1, 32)]
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 413, 422])
+def test_what_somebody_else_on_the_way_answers_counts_as_the_portal_being_away(
+    start: Starts, desk: Desk, status: int
+) -> None:
+    agent = start()
+    desk.foreign = status
+    assert agent.sink.send(look(1)).wanted == {"t"}
+    assert agent.outbox.count() == 1
+    desk.foreign = 0
+    assert agent.sink.flush() == 0
+    assert desk.taken == ["u1"]
+    assert len(agent.told) == 2
+    assert agent.told[0].endswith("; looks are kept on this machine until it is back")
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_token_that_opens_nothing_ends_the_watch_with_one_line(
     start: Starts, desk: Desk, status: int
@@ -232,6 +304,10 @@ def test_a_session_is_known_while_the_portal_is_away(start: Starts, desk: Desk) 
     assert portal.session(7, agent.outbox).title == "Limits"
     desk.answers = [503]
     assert portal.session(7, agent.outbox).ends_at - START == timedelta(minutes=45)
+    for status in (200, 404):
+        desk.foreign = status
+        assert portal.session(7, agent.outbox).title == "Limits"
+    desk.foreign = 0
     desk.answers = [404]
     with pytest.raises(AgentError, match="no session 7 for this token"):
         portal.session(7, agent.outbox)

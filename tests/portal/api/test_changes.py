@@ -1,5 +1,6 @@
 """What programs change: planned sessions, entries, reviews, students; each once, however often it is sent."""
 
+import re
 import threading
 from datetime import timedelta
 from typing import Any
@@ -8,12 +9,14 @@ import pytest
 from sqlalchemy import func, select
 
 from db.database import Database
+from db.disputes import make_dispute
+from db.ledger import catch_up
 from db.replies import Claim, claim_reply, give_back
 from db.report import session_report
-from db.schema import AuditRow, EditRow, ReplyRow, SessionRow, Student
+from db.schema import AuditRow, EditRow, ReplyRow, ReviewRow, SessionRow, Student
 from portal.api.repeats import LONGEST_KEY
 from tests.portal.api.conftest import Makes, Program
-from tests.portal.cast import COURSE, INSTRUCTOR, OTHER_COURSE, STAFF, START
+from tests.portal.cast import COURSE, INSTRUCTOR, OTHER_COURSE, STAFF, START, STUDENT_B
 
 PLAN = {"course": COURSE, "title": "Week 4", "starts_at": "2026-03-09T09:00:00+01:00", "minutes": 45}
 EDIT = {"status": "excused", "reason": "the doctor’s note", "version": 1}
@@ -230,6 +233,84 @@ def test_a_review_is_settled_and_the_slower_is_told(program: Program, database: 
 def test_an_answer_that_is_none_of_a_review_is_refused(program: Program, answer: dict[str, str]) -> None:
     assert program.post("/sessions/1/reviews/1/settlement", answer).status_code == 422
     assert program.post("/sessions/1/reviews/99/settlement", {"answer": "dismiss"}).status_code == 404
+
+
+SAYS = "I was there.\nMy camera froze."
+
+
+@pytest.fixture
+def dispute(program: Program, database: Database) -> dict[str, Any]:
+    """Ben's word against his entry, as the list has it."""
+    with database.writing() as writing:
+        ben = writing.scalars(select(Student).where(Student.student_no == "S-2")).one()
+        make_dispute(writing, 1, ben.id, SAYS, STUDENT_B)
+    catch_up(database)
+    return next(one for one in items(program, "?session_id=1") if one["kind"] == "dispute")
+
+
+def items(program: Program, query: str) -> list[dict[str, Any]]:
+    listed = program.get(f"/reviews{query}").json
+    assert listed is not None
+    return list(listed["items"])
+
+
+@pytest.mark.parametrize(("answer", "state"), [("accept", "accepted"), ("decline", "not_accepted")])
+def test_a_dispute_is_listed_with_its_text_and_answered_in_words(
+    program: Program, dispute: dict[str, Any], answer: str, state: str
+) -> None:
+    assert (dispute["text"], dispute["student_no"], dispute["state"]) == (SAYS, "S-2", "open")
+    assert {one["text"] for one in items(program, "") if one["kind"] != "dispute"} == {""}
+    path = f"/sessions/1/reviews/{dispute['id']}"
+    assert program.get(path).json == dispute
+    for reason in ({}, {"reason": " \n"}):
+        refused = program.post(f"{path}/settlement", {"answer": answer, **reason})
+        assert refused.status_code == 422
+        assert refused.json is not None
+        assert refused.json["detail"].startswith("reason: ")
+    told = {"answer": answer, "reason": "I saw the recording.", "mark": dispute["mark"]}
+    settled = program.post(f"{path}/settlement", told)
+    assert settled.status_code == 200, settled.text
+    assert settled.json is not None
+    assert [settled.json[name] for name in ("state", "reason", "settled_by", "text")] == [
+        state, "I saw the recording.", STAFF, SAYS
+    ]  # fmt: skip
+    assert program.post(f"{path}/settlement", told).status_code == 200
+    other = "decline" if answer == "accept" else "accept"
+    assert program.post(f"{path}/settlement", told | {"answer": other}).status_code == 409
+
+
+REFUSED_ANSWERS = {
+    "dispute": ("confirm", "reassign", "not_this_person", "guest", "dismiss"),
+    "headcount": ("reassign", "not_this_person", "guest", "accept", "decline"),
+    "unknown_face": ("confirm", "accept", "decline"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"), [(kind, answer) for kind, them in REFUSED_ANSWERS.items() for answer in them]
+)
+def test_an_answer_that_does_not_fit_the_review_is_refused_in_words_for_programs(
+    program: Program, dispute: dict[str, Any], database: Database, kind: str, answer: str
+) -> None:
+    with database.writing() as writing:
+        writing.add(ReviewRow(session_id=1, kind="headcount", subject="look-0001", at=START, state="open"))
+    review = next(one for one in items(program, "") if one["kind"] == kind)
+    told = {"answer": answer, "student_no": "S-1", "guest": "Dr. Cid", "reason": "x"}
+    refused = program.post(f"/sessions/1/reviews/{review['id']}/settlement", told)
+    assert refused.status_code == 422, refused.text
+    assert refused.json is not None
+    detail = refused.json["detail"]
+    assert detail.startswith("answer: ")
+    assert not re.search(r"gridroll|--|\bNO\b", detail)
+
+
+def test_a_student_that_is_none_is_refused_without_a_command(program: Program) -> None:
+    told = {"answer": "reassign", "student_no": "S-9"}
+    refused = program.post("/sessions/1/reviews/1/settlement", told)
+    assert refused.status_code == 422
+    assert refused.json is not None
+    assert refused.json["detail"].startswith("student_no: ")
+    assert "gridroll" not in refused.json["detail"]
 
 
 def test_students_and_courses_are_added(program: Program, database: Database) -> None:

@@ -22,9 +22,11 @@ from db.reviews import review_mark
 from db.schema import AuditHead, DeliveryRow, ReviewRow, User, WebhookRow
 from db.sessions import start_session
 from db.settings import Settings
-from db.webhooks import RETRY_AFTER, end_webhook, send_again
+from db.webhooks import RETRY_AFTER, add_delivery, due_deliveries, end_webhook, send_again
 from portal.webhooks import Courier
+from portal.webhooks import courier as couriers_module
 from recognizer.judging import Judging, Settlement
+from tests.conftest import free_port
 from tests.portal.cast import ADMIN, COURSE, INSTRUCTOR, OTHER_COURSE
 from tests.portal.webhooks.conftest import SECRET, Hooks, Listener
 
@@ -195,6 +197,41 @@ def test_one_that_never_answers_holds_up_no_other(
     make_due(database)
     rounds(database, settings)
     assert {one.state for one in messages(database)} == {"delivered"}
+
+
+def keep_waiting(database: Database, webhook_id: int, count: int, made_at: datetime) -> None:
+    with database.writing() as writing:
+        for _ in range(count):
+            add_delivery(writing, webhook_id, "webhook.test", "{}", "", made_at)
+
+
+def test_hundreds_of_messages_to_one_that_is_dead_hold_up_no_other(
+    hook: Hooks, database: Database, settings: Settings, listener: Listener
+) -> None:
+    dead, alive = hook(url=f"http://127.0.0.1:{free_port()}/"), hook()
+    now = datetime.now(UTC)
+    keep_waiting(database, dead, 400, now - timedelta(hours=1))
+    keep_waiting(database, alive, 3, now)
+    rounds(database, settings)
+    assert len(listener.got) == 3
+    with database.reading() as reading:
+        due = due_deliveries(reading, datetime.now(UTC), per_webhook=7)
+    oldest = [one.id for one in messages(database)][1:8]  # the first is due later
+    assert {key: [message for message, _ in keys] for key, keys in due.items()} == {dead: oldest}
+
+
+def test_one_that_is_slow_ends_its_turn_before_all_its_messages_are_sent(
+    hook: Hooks,
+    database: Database,
+    settings: Settings,
+    listener: Listener,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keep_waiting(database, hook(), 3, datetime.now(UTC))
+    monkeypatch.setattr(couriers_module, "TURN_S", 0.0)
+    for sent in (1, 2, 3):
+        rounds(database, settings)
+        assert len(listener.got) == sent
 
 
 KILLED = """
