@@ -109,15 +109,10 @@ def change_entries(
     wanted, outcomes = list[_Wanted](), dict[str, RowOutcome]()
     for number, version in versions.items():
         student = students.get(number)
-        if student is None:
-            outcomes[number] = RowOutcome(
-                number, number, version, "refused", refusal=f"there is no student {number!r}"
-            )
-            continue
-        held = histories.get(student.id, [])
-        if not held and student.id not in expected:
-            refusal = str(not_expected(student, row))
-            outcomes[number] = RowOutcome(number, student.name, 1, "refused", refusal=refusal)
+        held = [] if student is None else histories.get(student.id, [])
+        if student is None or (not held and student.id not in expected):
+            refusal = str(not_expected(number, row))
+            outcomes[number] = RowOutcome(number, number, version, "refused", refusal=refusal)
             continue
         uid = str(uuid5(NAMESPACE_URL, f"gridroll/{session_id}/{number}/{seed}"))
         place = next((index for index, edit in enumerate(held) if edit.uid == uid), len(held))

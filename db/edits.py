@@ -9,8 +9,8 @@ from uuid import uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.errors import GridrollError
-from db.people import find_student, roster_ids
+from db.errors import GridrollError, NotFoundError
+from db.people import roster_ids
 from db.presence import STATUSES, Edit
 from db.proof import note_record
 from db.schema import AttendanceRow, EditRow, SessionRow, Student
@@ -24,9 +24,11 @@ __all__ = [
     "edit_entry",
     "edits_of",
     "expected_in",
+    "find_expected",
     "histories_of",
     "history_of",
     "is_repeated",
+    "not_expected",
     "refuse_edit",
 ]
 
@@ -73,14 +75,11 @@ def edit_entry(session: Session, new: NewEdit) -> int:
     Raises EditConflictError, telling what the others changed; EditError for values that cannot be; NotFoundError.
     """
     lock_session(session, new.session_id)
-    row = find_session(session, new.session_id)
-    student = find_student(session, new.student_no)
+    student = find_expected(session, find_session(session, new.session_id), new.student_no)
     held = history_of(session, new.session_id, student.id)
     refuse_edit(new, student, held)
     if is_repeated(new, student, held):
         return 1 + len(held)
-    if not held and student.id not in expected_in(session, row):
-        raise not_expected(student, row)
     add_edits(session, [(new, student, held)])
     return 2 + len(held)
 
@@ -168,9 +167,21 @@ def expected_in(session: Session, row: SessionRow) -> frozenset[int]:
     return roster_ids(session, row) | frozenset(session.scalars(entries))
 
 
-def not_expected(student: Student, row: SessionRow) -> EditError:
-    return EditError(
-        f"{student.name} ({student.student_no}) is not on the roster of {row.course.code}; import it with them first"
+def find_expected(session: Session, row: SessionRow, student_no: str) -> Student:
+    """The student, of whom the session has an entry or may have one. Raises NotFoundError, alike for all others."""
+    student = session.scalar(select(Student).where(Student.student_no == student_no))
+    if student is None or not (
+        student.id in expected_in(session, row) or history_of(session, row.id, student.id)
+    ):
+        raise not_expected(student_no, row)
+    return student
+
+
+def not_expected(student_no: str, row: SessionRow) -> NotFoundError:
+    """Says the same of a number that nobody has and of one of another course: who that is, is not told here."""
+    return NotFoundError(
+        f"no student {student_no!r} is on the roster of {row.course.code} or has an entry in session {row.id}; "
+        "import the roster with them first"
     )
 
 

@@ -8,11 +8,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.edits import EditError, NewEdit, edit_entry, history_of
-from db.errors import NotFoundError
+from db.edits import EditError, NewEdit, edit_entry, find_expected, history_of, not_expected
 from db.ledger import refold
 from db.machine_entry import stored_entry
-from db.people import find_student
 from db.presence import Edit, Entry
 from db.records import records_of
 from db.report import SessionLine, StudentLine, line_of
@@ -90,12 +88,9 @@ def entry_sheet(session: Session, session_id: int, student_no: str) -> EntryShee
     edits = edit_lines(_history(session, session_id, student_no))
     said = edits[-1].said if edits else Said()
     found = stored_entry(session, row, student_no, minutes_said=said.minutes is not None)
+    if found is None or (not found.enrolled and found.machine is None and not edits):
+        raise not_expected(student_no, row)
     student, machine = found.student, found.machine
-    if not found.enrolled and machine is None and not edits:
-        raise NotFoundError(
-            f"{student.name} ({student_no}) is not on the roster of {row.course.code} and has no entry in session "
-            f"{session_id}; import the roster with them first"
-        )
     entry = _blank(student.id, machine).edited([_edit(student.id, edit) for edit in edits])
     return EntrySheet(line_of(session, row), _student_line(student, entry), machine, edits, student.id)
 
@@ -107,7 +102,8 @@ def save_entry(session: Session, new: NewEdit) -> int:
     already, NotFoundError.
     """
     lock_session(session, new.session_id)
-    student = find_student(session, new.student_no)
+    row = find_session(session, new.session_id)
+    student = find_expected(session, row, new.student_no)
     edits = edit_lines(history_of(session, new.session_id, student.id))
     said = Said(new.status, new.joined_at, new.last_seen_at, new.minutes, new.remark)
     repeated = next((edit for edit in edits if new.uid and edit.uid == new.uid), None)
@@ -120,7 +116,6 @@ def save_entry(session: Session, new: NewEdit) -> int:
         raise EditError(
             f"the reason has {len(new.reason)} characters; at most {LONGEST_REASON} fit, write what matters"
         )
-    row = find_session(session, new.session_id)
     if new.expected_version in {None, 1 + len(edits)}:
         _check(session, row, student, said, edits)
     version = edit_entry(session, new)

@@ -109,4 +109,5 @@ def refuse_erasure(session: Session, erasure_id: int, answer: str, actor: str) -
     row.outcome, row.answer = REFUSED, answer
     row.settled_by, row.settled_at = actor, datetime.now(UTC)
     session.flush()
-    note_record(session, actor, "erasure.settled", row, None, {"outcome": REFUSED}, answer)
+    # The answer stands in the row, which can be emptied.
+    note_record(session, actor, "erasure.settled", row, None, {"outcome": REFUSED})

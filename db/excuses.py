@@ -48,21 +48,23 @@ def add_excuse(
     session.add(row)
     session.flush()
     span = {"course": row.course_id, "from": from_at, "until": until_at}
-    note_record(session, made_by, "excuse.given", row, None, span, row.reason)
+    # Why stands in the row, which can be emptied: what the chain holds, it holds for ever.
+    note_record(session, made_by, "excuse.given", row, None, span)
     _mark_due(session, row)
     return row
 
 
 def withdraw_excuse(session: Session, excuse_id: int, reason: str, made_by: str) -> None:
-    """Have an excuse count no longer. Raises NotFoundError."""
+    """Have an excuse count no longer; why is added to its reason. Raises NotFoundError."""
     if not reason.strip():
         raise GridrollError("taking an excuse back needs a reason; say why, for those who read it later")
     row = session.get(ExcuseRow, excuse_id, with_for_update=True)
     if row is None or row.withdrawn_at is not None:
         raise NotFoundError(f"there is no excuse {excuse_id} in force; 'gridroll excuse list' shows them")
     row.withdrawn_at = datetime.now(UTC)
+    row.reason = f"{row.reason}\nTaken back: {reason.strip()}".strip()
     session.flush()
-    note_record(session, made_by, "excuse.withdrawn", row, None, {"withdrawn_at": row.withdrawn_at}, reason)
+    note_record(session, made_by, "excuse.withdrawn", row, None, {"withdrawn_at": row.withdrawn_at})
     _mark_due(session, row)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from db.errors import NotFoundError
 from db.presence import NOT_THERE, Entry, Interval, Span, cells_of
 from db.schema import AttendanceRow, Enrolment, IntervalRow, LookRow, SessionRow, Student
 from db.sessions import span_of
@@ -26,10 +25,12 @@ class StoredEntry:
     enrolled: bool
 
 
-def stored_entry(session: Session, row: SessionRow, student_no: str, minutes_said: bool) -> StoredEntry:
+def stored_entry(
+    session: Session, row: SessionRow, student_no: str, minutes_said: bool
+) -> StoredEntry | None:
     """What the machine says of a student at a session. `minutes_said`: staff wrote over its minutes.
 
-    Of a student whom no fold has met it is what it would be with no look. Raises NotFoundError for a student who is none.
+    Of a student whom no fold has met it is what it would be with no look. None for a student who is none.
     """
     held = AttendanceRow
     query = (
@@ -43,7 +44,7 @@ def stored_entry(session: Session, row: SessionRow, student_no: str, minutes_sai
     )
     found: Any = session.execute(query).first()
     if found is None:
-        raise NotFoundError(f"there is no student {student_no!r}; 'gridroll roster import' adds students")
+        return None
     student, enrolment_id, enrolled_at, entry_id, status, minutes, confidence = found
     enrolled = enrolment_id is not None
     stays = [] if entry_id is None else _stays(session, entry_id)

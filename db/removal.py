@@ -16,7 +16,20 @@ from db.erasures import CARRIED_OUT
 from db.errors import NotFoundError
 from db.evidence.claims import condemn
 from db.proof import note_record
-from db.schema import AuditRow, DisputeRow, Enrolment, ErasureRow, ExcuseRow, PhotoRow, Student, User
+from db.replies import forget_replies
+from db.schema import (
+    AuditRow,
+    Consent,
+    DisputeRow,
+    Enrolment,
+    ErasureRow,
+    ExcuseRow,
+    PhotoRow,
+    Student,
+    User,
+)
+from db.tokens import forget_tokens
+from db.webhook_events import renumber_told
 
 __all__ = ["REMOVED_NAME", "anonymise", "forget_photographs", "proofs_of_removal"]
 
@@ -52,7 +65,10 @@ def anonymise(
         "accounts": _close_accounts(session, student_id, actor),
         "courses": _leave_courses(session, student_id, actor),
     }
-    student.name, student.student_no, student.email = REMOVED_NAME, f"removed-{student.id}", ""
+    number = f"removed-{student.id}"
+    counts["messages"] = forget_replies(session, (student.student_no, student.name, student.email))
+    counts["messages"] += renumber_told(session, student.student_no, number)
+    student.name, student.student_no, student.email = REMOVED_NAME, number, ""
     student.removed_at = datetime.now(UTC)
     session.flush()
     note_record(session, actor, REMOVAL, student, None, counts, reason)
@@ -74,7 +90,7 @@ def proofs_of_removal(session: Session, student_ids: Collection[int]) -> dict[in
 
 
 def _forget_texts(session: Session, student_id: int, actor: str) -> int:
-    """What they wrote, and why they were excused."""
+    """What they wrote, what they were answered, why they were excused, and what is noted of their consents."""
     emptied = 0
     for dispute in session.scalars(select(DisputeRow).where(DisputeRow.student_id == student_id)).all():
         if dispute.text:
@@ -82,7 +98,8 @@ def _forget_texts(session: Session, student_id: int, actor: str) -> int:
             note_record(session, actor, "dispute.emptied", dispute)
             emptied += 1
     for wish in session.scalars(select(ErasureRow).where(ErasureRow.student_id == student_id)).all():
-        said, wish.text = bool(wish.text), ""
+        said = bool(wish.text or wish.answer)
+        wish.text, wish.answer = "", None
         emptied += said
         if wish.outcome is None:
             wish.outcome, wish.settled_by, wish.settled_at = CARRIED_OUT, actor, datetime.now(UTC)
@@ -96,6 +113,11 @@ def _forget_texts(session: Session, student_id: int, actor: str) -> int:
             excuse.reason = ""
             note_record(session, actor, "excuse.emptied", excuse)
             emptied += 1
+    for consent in session.scalars(select(Consent).where(Consent.student_id == student_id)).all():
+        if consent.note:
+            consent.note = ""
+            session.flush()
+            note_record(session, actor, "consent.emptied", consent)
     return emptied
 
 
@@ -103,6 +125,7 @@ def _close_accounts(session: Session, student_id: int, actor: str) -> int:
     users = session.scalars(select(User).where(User.student_id == student_id)).all()
     for user in users:
         set_active(session, user, False, actor)
+        forget_tokens(session, user, actor)
         # No hash of any password, and an address that no mail reaches.
         user.email, user.name, user.password_hash = f"removed-{user.id}@invalid", None, "!"
         user.totp_secret = user.totp_step = None

@@ -1,10 +1,12 @@
 """Requests that are sent twice are done once: whose turn it is to answer one, and what was answered."""
 
 import hashlib
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.errors import GridrollError
@@ -18,6 +20,7 @@ __all__ = [
     "claim_reply",
     "drop_old_replies",
     "find_reply",
+    "forget_replies",
     "give_back",
     "keep_reply",
     "reply_key",
@@ -102,3 +105,16 @@ def give_back(session: Session, claim: Claim) -> None:
 
 def drop_old_replies(session: Session, now: datetime) -> None:
     session.execute(delete(ReplyRow).where(ReplyRow.made_at <= now - KEPT))
+
+
+def forget_replies(session: Session, values: Collection[str]) -> int:
+    """Drop the answers in which one of these texts stands as a value; returns how many there were."""
+    told = {json.dumps(value, ensure_ascii=plain) for value in values if value for plain in (True, False)}
+    if not told:
+        return 0
+    held = or_(*(func.instr(ReplyRow.body, one) > 0 for one in sorted(told)))
+    # Found first: a deletion that has to look for its rows would lock them all.
+    keys = session.scalars(select(ReplyRow.key_hash).where(held)).all()
+    if keys:
+        session.execute(delete(ReplyRow).where(ReplyRow.key_hash.in_(keys)))
+    return len(keys)

@@ -240,10 +240,16 @@ def _day(row: Enrolment, time_zone: str) -> str:
 
 
 def _not_yours(line: RosterLine, before: Mapping[str, str], told: bool) -> str:
+    if not told:
+        # Which field it is would confirm the others, guess by guess.
+        return (
+            f"student {line.student_no} cannot be added as the file has them; staff know what is on record, "
+            "and add them"
+        )
     what = {"name": "name", "email": "e-mail address"}
     fields = " and ".join(what[name] for name in before)
-    held = " (" + ", ".join(repr(value) for value in before.values()) + ")" if told else ""
+    held = ", ".join(repr(value) for value in before.values())
     return (
-        f"student {line.student_no} is on record with another {fields}{held}; staff can change that, or write it as it is "
-        "on record"
+        f"student {line.student_no} is on record with another {fields} ({held}); staff can change that, or write it as "
+        "it is on record"
     )

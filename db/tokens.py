@@ -11,7 +11,7 @@ from db.errors import GridrollError, NotFoundError
 from db.proof import note_record
 from db.schema import Course, TokenRow, User
 
-__all__ = ["SCOPES", "add_token", "find_token", "list_tokens", "revoke_token", "touch_token"]
+__all__ = ["SCOPES", "add_token", "find_token", "forget_tokens", "list_tokens", "revoke_token", "touch_token"]
 
 SCOPES = {
     "observations": "send what an agent sees of a session",
@@ -72,7 +72,7 @@ def add_token(
     )
     session.add(row)
     session.flush()
-    note_record(session, actor, "token.added", row, None, {"name": row.name, "scopes": row.scopes})
+    note_record(session, actor, "token.added", row, None, {**_named(row, user), "scopes": row.scopes})
     return row
 
 
@@ -109,8 +109,26 @@ def revoke_token(session: Session, token_id: int, actor: str = SYSTEM, reason: s
         return False
     row.revoked_at = datetime.now(UTC)
     session.flush()
-    note_record(session, actor, "token.revoked", row, None, {"name": row.name}, reason)
+    note_record(session, actor, "token.revoked", row, None, _named(row, row.user), reason)
     return True
+
+
+def forget_tokens(session: Session, user: User, actor: str = SYSTEM) -> int:
+    """End a user's tokens and empty their names; returns how many had one."""
+    emptied = 0
+    for row in session.scalars(select(TokenRow).where(TokenRow.user_id == user.id)).all():
+        revoke_token(session, row.id, actor)
+        if row.name:
+            row.name = ""
+            session.flush()
+            note_record(session, actor, "token.emptied", row)
+            emptied += 1
+    return emptied
+
+
+def _named(row: TokenRow, user: User) -> dict[str, str]:
+    """A token's name for the chain, which holds it for ever; what a student calls theirs may tell who they are."""
+    return {} if user.role == "student" else {"name": row.name}
 
 
 def list_tokens(session: Session, user_id: int | None = None) -> Sequence[TokenRow]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import ColumnElement, and_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from db.schema import (
@@ -30,7 +30,7 @@ from db.schema import (
 from db.upsert import upsert
 from db.webhooks import WAITING
 
-__all__ = ["body_of", "sessions_ended", "tell_changes", "tell_ended", "webhooks_behind"]
+__all__ = ["body_of", "renumber_told", "sessions_ended", "tell_changes", "tell_ended", "webhooks_behind"]
 
 MOST_ROWS = 500
 """Rows of the chain that are read at once."""
@@ -156,6 +156,22 @@ def _lives() -> ColumnElement[bool]:
 def body_of(uid: str, event: str, at: datetime, data: Mapping[str, Any]) -> str:
     """A message as it is sent and signed."""
     return json.dumps({"id": uid, "event": event, "at": _text(at), "data": data}, ensure_ascii=False)
+
+
+def renumber_told(session: Session, old: str, new: str) -> int:
+    """Write another number into the messages that hold a student's, whether sent or not; returns how many there were."""
+    query = select(DeliveryRow).where(func.instr(DeliveryRow.body, json.dumps(old, ensure_ascii=False)) > 0)
+    count = 0
+    for row in session.scalars(query).all():
+        body = json.loads(row.body)
+        entries = [one for one in body.get("data", {}).get("entries", ()) if one["student_no"] == old]
+        for one in entries:
+            one["student_no"] = new
+        if entries:
+            row.body = json.dumps(body, ensure_ascii=False)
+            count += 1
+    session.flush()
+    return count
 
 
 def _happened(rows: Sequence[AuditRow]) -> list[_Happened]:

@@ -14,7 +14,7 @@ from db.errors import GridrollError, NotFoundError, StoreError
 from db.face_cache import FaceCache
 from db.judgements import NewJudgement, find_review, find_reviews, record_judgement, settle_review
 from db.ledger import refold
-from db.people import find_student, roster_of
+from db.people import roster_of
 from db.reviews import ReviewConflictError, refuse_changed
 from db.schema import ReviewRow
 from db.sessions import find_session, lock_session
@@ -125,14 +125,16 @@ class Judging:
     def _student(self, session: Session, review: ReviewRow, student_no: str | None) -> int | None:
         if student_no is None:
             return review.student_id
-        student = find_student(session, student_no)
         row = find_session(session, review.session_id)
-        if student.id not in roster_of(session, row.course_id):
-            raise RecognizerError(
-                f"{student.name} ({student_no}) is not on the roster of {row.course.code}; "
-                "import it with them, or name them as a guest"
+        roster = roster_of(session, row.course_id)
+        found = next((key for key, student in roster.items() if student.student_no == student_no), None)
+        if found is None:
+            # The same of a number that nobody has and of one of another course: who that is, is not told here.
+            raise NotFoundError(
+                f"no student {student_no!r} is on the roster of {row.course.code}; import it with them, "
+                "or name them as a guest"
             )
-        return student.id
+        return found
 
     def _judge(
         self,

@@ -41,14 +41,21 @@ def read_picture_file(path: Path, max_bytes: int) -> bytes:
         raise PhotoError(f"{str(path)!r} is no file name ({error})") from error
 
 
-def decode_picture(content: bytes, name: str, max_pixels: int, longest_side_px: int | None = None) -> Image:
+def decode_picture(
+    content: bytes,
+    name: str,
+    max_pixels: int,
+    longest_side_px: int | None = None,
+    formats: tuple[str, ...] = FORMATS,
+) -> Image:
     """Decode upright, scaled down to `longest_side_px` where that is given and less.
 
-    The header is checked before anything is decoded. Raises PhotoError, naming `name`, for what is no picture, is
+    `formats`: the types that are decoded, as Pillow calls them. TIFF and BMP can set aside more memory than their
+    pixels take: leave them out for files of strangers. The size that the file gives is checked before anything is decoded. Raises PhotoError, naming `name`, for what is no picture, is
     damaged, or has more than `max_pixels` pixels.
     """
     try:
-        with PillowImage.open(io.BytesIO(content), formats=FORMATS) as picture:
+        with PillowImage.open(io.BytesIO(content), formats=formats) as picture:
             width, height = picture.size
             if width * height > max_pixels:
                 raise PhotoError(

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from recognizer.errors import PhotoError
 
-__all__ = ["Header", "check_picture", "read_header"]
+__all__ = ["JPEG", "Header", "check_picture", "read_header"]
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
+"""How a JPEG file begins."""
 KINDS = "give a JPEG, PNG or WebP picture"
 
 SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")

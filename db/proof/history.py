@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,8 @@ from db.schema import (
     AuditRow,
     Course,
     DisputeRow,
+    ErasureRow,
+    ExcuseRow,
     JudgementRow,
     ReviewRow,
     SessionRow,
@@ -26,6 +28,13 @@ __all__ = ["HistoryPage", "Meeting", "Names", "Person", "Wanted", "history_page"
 PART = re.compile(r"(?:^|/)([a-z]+):([^/]+)")
 STUDENT_FIELDS = frozenset({"student", "about", "or"})
 """Fields of a state that hold a student's id."""
+
+KEPT_ELSEWHERE: Mapping[str, tuple[str, Any, Any]] = {
+    "excuse.given": ("excuse", ExcuseRow.id, ExcuseRow.reason),
+    "excuse.withdrawn": ("excuse", ExcuseRow.id, ExcuseRow.reason),
+    "erasure.settled": ("erasure", ErasureRow.id, ErasureRow.answer),
+}
+"""Where the reason of an action is read: what the chain calls the record, its number, and the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +94,21 @@ def history_page(session: Session, wanted: Wanted, before: int | None = None, li
     if before is not None:
         query = query.where(AuditRow.seq < before)
     found = session.scalars(query.order_by(AuditRow.seq.desc()).limit(limit + 1)).all()
-    rows = tuple(noted_of(row) for row in found[:limit])
+    rows = _with_reasons(session, [noted_of(row) for row in found[:limit]])
     return HistoryPage(rows, _names(session, rows), rows[-1].seq if len(found) > limit else None)
+
+
+def _with_reasons(session: Session, rows: Sequence[Noted]) -> tuple[Noted, ...]:
+    """With the reasons that stand in the records alone, where they can be emptied."""
+    found: dict[str, str] = {}
+    for action, (model, key, text) in KEPT_ELSEWHERE.items():
+        subjects = [row.subject for row in rows if row.action == action and not row.reason]
+        ids = {int(last) for one in subjects if (last := one.rpartition(":")[2]).isdecimal()}
+        for number, said in _rows(session, key, ids, text):
+            found |= {
+                f"{action} {one}": said for one in subjects if one.endswith(f"/{model}:{number}") and said
+            }
+    return tuple(replace(row, reason=found.get(f"{row.action} {row.subject}", row.reason)) for row in rows)
 
 
 def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -18,6 +18,7 @@ from portal.session_page import SESSION
 from recognizer.errors import PhotoError
 from recognizer.observation import Box, FaceCrop, Observation, SeenFace
 from recognizer.picture import decode_picture
+from recognizer.picture_header import JPEG, check_picture
 from recognizer.wire import receipt_json
 
 __all__ = ["part"]
@@ -29,6 +30,7 @@ CUES = ("still_picture", "loop")
 MOST_FACES = 500
 MOST_CROPS = 100
 MAX_LOOK_BYTES = 16 * 1024 * 1024
+MAX_CROP_BYTES = 2_250_000
 MAX_CROP_PIXELS = 2_000_000
 MAX_PIXELS = 30_000_000
 """Of all crops of a look together: 90 MB once they are unpacked."""
@@ -231,7 +233,10 @@ def _observation(session_id: int, look: Mapping[str, Any]) -> Observation:
 def _crop(crop: Mapping[str, Any], where: str) -> FaceCrop:
     try:
         content = base64.b64decode(crop["image"], validate=True)
-        image = decode_picture(content, where, MAX_CROP_PIXELS)
+        if not content.startswith(JPEG):
+            raise _refused(where, "it is no JPEG file; give one")
+        check_picture(content, where, MAX_CROP_BYTES, MAX_CROP_PIXELS)
+        image = decode_picture(content, where, MAX_CROP_PIXELS, formats=("JPEG",))
     except binascii.Error as error:
         raise _refused(where, "it is not base64") from error
     except PhotoError as error:

@@ -186,7 +186,8 @@ def add_student(wanted: Mapping[str, Any], code: str) -> ResponseReturnValue:
         if differs and caller.courses is not None:
             raise ProblemError(
                 409,
-                f"student {line.student_no} is on record with another name or address; the office corrects that",
+                f"student {line.student_no} cannot be added as this has them; the office knows what is on record, "
+                "and adds them",
             )
         (added,) = enrol(writing, find_course(writing, code), [line], caller.email)
         writing.flush()

@@ -10,7 +10,10 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy.orm import Session
+
 from db.database import Database
+from db.replies import drop_old_replies
 from db.settings import Settings
 from db.webhook_events import sessions_ended, tell_changes, tell_ended, webhooks_behind
 from db.webhooks import (
@@ -114,7 +117,7 @@ class Courier:
                 self._database.transact(partial(tell_ended, now=_now()))
         if now_s - self._tidied_at >= TIDY_EVERY_S:
             self._tidied_at = now_s
-            self._database.transact(lambda writing: drop_old_deliveries(writing, _now()))
+            self._database.transact(partial(_tidy, now=_now()))
 
     def _send_all(self, messages: Sequence[tuple[int, datetime]]) -> None:
         ends_at_s = time.monotonic() + TURN_S
@@ -148,6 +151,11 @@ class Courier:
             "Gridroll-Signature": signature(secret, int(time.time()), body),
         }
         return post(message.url, body, headers, self._settings.webhook_private, self._timeout_s)
+
+
+def _tidy(session: Session, now: datetime) -> None:
+    drop_old_deliveries(session, now)
+    drop_old_replies(session, now)
 
 
 def _now() -> datetime:

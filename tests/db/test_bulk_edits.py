@@ -131,7 +131,11 @@ def test_what_cannot_be_is_refused_as_a_whole(
 def test_a_student_who_is_none_or_of_another_course_is_named(room: Classroom) -> None:
     outcome = change(room, Change("excused"), {"A": 1, "Z": 1})
     assert [(row.student_no, row.refusal) for row in outcome.of("refused")] == [
-        ("Z", "there is no student 'Z'")
+        (
+            "Z",
+            f"no student 'Z' is on the roster of BIO or has an entry in session {room.id}; "
+            "import the roster with them first",
+        )
     ]
     assert names(outcome, "saved") == ["Ann"]
 

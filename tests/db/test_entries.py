@@ -66,7 +66,10 @@ def test_a_sheet_agrees_with_the_stored_entry(room: Classroom) -> None:
 def test_who_is_neither_expected_nor_on_record_has_no_sheet(room: Classroom) -> None:
     with room.database.writing() as session:
         enrol(session, make_course(session, "CHE"), [RosterLine("C", "Cid", "c@x.example", "", "")])
-    with room.database.reading() as session, pytest.raises(NotFoundError, match="not on the roster of BIO"):
+    with (
+        room.database.reading() as session,
+        pytest.raises(NotFoundError, match="no student 'C' is on the roster of BIO"),
+    ):
         entry_sheet(session, room.id, "C")
 
 

@@ -140,7 +140,8 @@ def test_an_instructor_adds_students_and_corrects_none(database: Database, class
     assert "staff can change that" in ann
     assert "'Ann'" in ann
     # Of who is on none of their courses, nothing on record is told.
-    assert "name and e-mail address" in dora
+    assert "cannot be added as the file has them" in dora
+    assert "name" not in dora
     assert "Dora'" not in dora
     assert "d@x.example" not in dora
 

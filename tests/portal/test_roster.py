@@ -153,7 +153,7 @@ def test_of_a_student_of_other_courses_an_instructor_is_told_nothing(
         )
     browser.sign_in(INSTRUCTOR)
     shown = hand_in(browser, "S-9,Guess,guess@example.edu,")
-    assert "is on record with another name and e-mail address; staff can change that" in shown.text
+    assert "cannot be added as the file has them; staff know what is on record" in shown.text
     assert "Dora" not in shown.text
     assert "dora@" not in shown.text
 

@@ -187,6 +187,7 @@ def test_a_removed_student_leaves_an_entry_without_a_person(course: Course) -> N
         "photographs": 1,
         "consents": 1,
         "texts": 2,
+        "messages": 0,
         "accounts": 1,
         "courses": 1,
     }

@@ -19,7 +19,7 @@ from db.edits import NewEdit
 from db.entries import save_entry
 from db.people import make_course
 from db.reviews import review_mark
-from db.schema import AuditHead, DeliveryRow, ReviewRow, User, WebhookRow
+from db.schema import AuditHead, DeliveryRow, ReplyRow, ReviewRow, User, WebhookRow
 from db.sessions import start_session
 from db.settings import Settings
 from db.webhooks import RETRY_AFTER, add_delivery, due_deliveries, end_webhook, send_again
@@ -350,3 +350,16 @@ def test_five_hundred_changes_are_told_in_several_goes(
     edit(database)
     rounds(database, settings)
     assert len(listener.got) == 1
+
+
+def test_answers_to_programs_are_forgotten_after_a_day_though_none_asks_any_more(
+    database: Database, settings: Settings
+) -> None:
+    with database.writing() as writing:
+        for number, hours in enumerate((1, 25)):
+            made_at = datetime.now(UTC) - timedelta(hours=hours)
+            row = {"key_hash": f"{number}" * 64, "request_sha256": "0" * 64, "status": 200, "body": "{}"}
+            writing.add(ReplyRow(**row, made_at=made_at))
+    rounds(database, settings, 1)
+    with database.reading() as reading:
+        assert reading.scalars(select(ReplyRow.key_hash)).all() == ["0" * 64]
