@@ -27,11 +27,12 @@ browser = Browser(app.test_client())
 browser.sign_in(ADMIN)
 
 side = 27_000  # 2.2 GB unpacked
-packer, rows = zlib.compressobj(6), bytearray()
 line = bytes(1 + side * 3)
-for _ in range(side):
-    rows += packer.compress(line)
-rows += packer.flush()
+# Zeros flushed whole can be repeated as they are packed: nobody waits for gigabytes to be packed.
+packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+rows = packer.compress(line * 27) + packer.flush(zlib.Z_FULL_FLUSH)
+checksum = struct.pack(">HH", len(line) * side % 65_521, 1)
+rows = b"\\x78\\x9c" + rows * (side // 27) + b"\\x03\\x00" + checksum
 header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
 bomb = b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", header) + chunk(b"IDAT", bytes(rows)) + chunk(b"IEND", b"")
 
