@@ -24,7 +24,6 @@ SCOPES = {
     "reviews:edit": "settle doubts",
     "reports": "read reports",
     "calendar": "read the calendar of sessions, by a link",
-    "webhooks": "be told of events",
 }
 """What a token may do, and what that means."""
 

@@ -18,6 +18,7 @@ from portal.access import STAFF, allowed
 from portal.bulk_form import BulkForm
 from portal.desk import desk
 from portal.entry_form import EntryForm
+from portal.queue.place import number_of
 from portal.session_page import SESSION, roll_parts, session_page
 from portal.sign_in import Viewer, viewer
 from portal.strip import draw_strip
@@ -96,7 +97,7 @@ def save_many(session_id: int) -> ResponseReturnValue:
 @allowed(*STAFF)
 def undo(session_id: int) -> ResponseReturnValue:
     user, student_no = _user(), request.form.get("student_no", "")
-    first, last = (request.form.get(name, type=int, default=0) for name in ("first", "last"))
+    first, last = (number_of(request.form, name) or 0 for name in ("first", "last"))
     try:
         work = partial(undo_edits, session_id=session_id, first=first, last=last, made_by=user.email)
         outcome = desk().database.transact(work)

@@ -209,7 +209,8 @@ def _viewer() -> Viewer:
 
 
 def _course_ids() -> frozenset[int]:
-    return frozenset(request.form.getlist("course", type=int))
+    """Numbers that the ledger can hold; others name no course."""
+    return frozenset(one for one in request.form.getlist("course", type=int) if 0 < one < 2**63)
 
 
 def _new(sent: NewUser, refused: str = "") -> str:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -62,10 +62,10 @@ def moment_and_id(cursor: str | None) -> tuple[datetime, int] | None:
         case [str() as at, int() as key] if 0 <= key < 2**63:
             try:
                 moment = datetime.fromisoformat(at)
-            except ValueError:
+                if moment.tzinfo is not None:
+                    return moment.astimezone(UTC), key
+            except (ValueError, OverflowError):
                 raise _unreadable() from None
-            if moment.tzinfo is not None:
-                return moment, key
     raise _unreadable()
 
 
@@ -89,6 +89,7 @@ def _values(cursor: str | None) -> list[Any] | None:
         return None
     try:
         found = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
+        json.dumps(found, ensure_ascii=False).encode()  # half a character is no text
     except (binascii.Error, ValueError, RecursionError) as error:
         raise _unreadable() from error
     if not isinstance(found, list):

@@ -1,6 +1,8 @@
 """What the parts of the API have in common: how a view says its address, its scope, and what it takes and gives."""
 
+import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -26,6 +28,9 @@ MAX_BODY_BYTES = 256 * 1024
 """Of a request's body, unless a view takes more."""
 
 ALLOWANCES = "gridroll-api-rate"
+
+HALF = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|\0")
+"""Where a body may hold half a character: escaped, as bytes, or in an encoding of two or four bytes."""
 
 REPEATS = {
     "in": "header",
@@ -92,7 +97,24 @@ class Part(flask_smorest.Blueprint):  # type: ignore[misc]
         request.max_content_length = self.max_bytes.get(name, MAX_BODY_BYTES)
         if request.method in {"POST", "PUT"} and not request.is_json:
             raise ProblemError(415, "")
+        if (
+            request.method in {"POST", "PUT"}
+            and HALF.search(request.get_data())
+            and _has_half(request.get_json(silent=True))
+        ):
+            raise ProblemError(
+                422, "a text holds half a character, a surrogate without its other; send whole ones"
+            )
         return None
+
+
+def _has_half(sent: Any) -> bool:
+    """Whether a text in it is none that can be written in UTF-8."""
+    try:
+        json.dumps(sent, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 class Moment(fields.AwareDateTime):

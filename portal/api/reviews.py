@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema, fields
-from marshmallow.validate import Length, OneOf
+from marshmallow.validate import Length, OneOf, Range
 
 from db.catalogue import ReviewItem, review_item, reviews_after
 from db.doubts import DISPUTE, HEADCOUNT
@@ -69,7 +69,7 @@ class WantedReviews(Window):
     state = fields.String(
         load_default="open", validate=OneOf(("open", "settled", "all")), metadata=described("Which.", "open")
     )
-    session_id = fields.Integer(metadata=described("Of this session only.", 12))
+    session_id = fields.Integer(validate=Range(1, 2**63 - 1), metadata=described("Of this session only.", 12))
 
 
 class AnswerShape(Schema):

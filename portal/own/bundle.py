@@ -34,8 +34,8 @@ photographs/        the photographs you were enrolled with
 pictures/           small pictures of your face from classes, each named by when it was taken (UTC)
 
 Times are UTC. "recognitions" lists when a face was compared with yours and how alike the two were; it was named as you where
-the verdict says so. What staff wrote as reasons and remarks to each other, and who of them did what, is not in here, nor
-anything about others. The numbers that are computed from your photographs stay with the program that compares them; they
+the verdict says so. Why you were excused is in "excuses", as staff wrote it down. What else staff wrote as reasons and remarks to
+each other, and who of them did what, is not in here, nor anything about others. The numbers that are computed from your photographs stay with the program that compares them; they
 cannot be read as a picture, and are removed when you withdraw your consent.
 {left_out}"""
 

@@ -316,3 +316,7 @@ def test_a_request_that_is_none_is_not_found(browser: Browser, meeting: int) -> 
     for action in ("refuse", "carry_out"):
         form = {"csrf_token": browser.token("/sessions"), "action": action, "answer": "x", "typed": "x"}
         assert browser.client.post("/students/erasures/999", data=form).status_code == 404
+
+
+def test_the_download_says_that_reasons_of_excuses_are_in_it(packed: zipfile.ZipFile) -> None:
+    assert 'Why you were excused is in "excuses"' in packed.read("README.txt").decode()
