@@ -92,7 +92,8 @@ def entry_sheet(session: Session, session_id: int, student_no: str) -> EntryShee
         raise not_expected(student_no, row)
     student, machine = found.student, found.machine
     entry = _blank(student.id, machine).edited([_edit(student.id, edit) for edit in edits])
-    return EntrySheet(line_of(session, row), _student_line(student, entry), machine, edits, student.id)
+    line = replace(_student_line(student, entry), said=said.status or "")
+    return EntrySheet(line_of(session, row), line, machine, edits, student.id)
 
 
 def save_entry(session: Session, new: NewEdit) -> int:

@@ -56,7 +56,7 @@ ENTRY = (
 class StudentLine:
     """An attendance entry. See `db.presence.Entry` for the fields. `enrolled`: the student is still on the roster.
 
-    `said`: the status that staff said, in the reports of sessions; empty where they left it to the machine.
+    `said`: the status that staff said, in reports of sessions and sheets of entries; empty where they left it to the machine.
     """
 
     student_no: str
