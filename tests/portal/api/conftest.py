@@ -16,6 +16,9 @@ from db.tokens import SCOPES, add_token
 from portal.bearer import hash_token, new_token
 from tests.portal.cast import STAFF
 
+EVERY_SCOPE = tuple(scope for scope in SCOPES if scope != "calendar")
+"""Of the API; the calendar's stands alone."""
+
 
 class Program:
     """Sends its token with each request, and JSON."""
@@ -51,9 +54,7 @@ Makes = Callable[..., Program]
 def program_of(app: Flask, database: Database) -> Makes:
     """Makes a program with a token of a user (the staff's, if left out) with these scopes (all), for one course (all)."""
 
-    def make(
-        email: str = STAFF, scopes: tuple[str, ...] = tuple(SCOPES), course: str | None = None
-    ) -> Program:
+    def make(email: str = STAFF, scopes: tuple[str, ...] = EVERY_SCOPE, course: str | None = None) -> Program:
         token = new_token()
         with database.writing() as writing:
             user = find_user(writing, email)
