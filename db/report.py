@@ -42,7 +42,6 @@ __all__ = [
     "session_line",
     "session_lines",
     "session_report",
-    "student_record",
 ]
 
 CAME = ("present", "late", "left_early")
@@ -247,24 +246,6 @@ def session_lines(session: Session, ids: Collection[int]) -> list[SessionLine]:
     query = select(SessionRow).options(joinedload(SessionRow.course)).where(SessionRow.id.in_(ids))
     newest = (SessionRow.starts_at.desc(), SessionRow.id.desc())
     return _lines(session, session.scalars(query.order_by(*newest)).all())
-
-
-def student_record(session: Session, student_id: int) -> list[tuple[SessionLine, StudentLine]]:
-    """One student's entries, newest session first."""
-    entries = _entries(session, AttendanceRow.student_id == student_id)
-    if not entries:
-        return []
-    columns = (Student.id, Student.student_no, Student.name)
-    student = session.execute(select(*columns).where(Student.id == student_id)).one()
-    meetings = session.scalars(
-        select(SessionRow)
-        .options(joinedload(SessionRow.course))
-        .where(SessionRow.id.in_([session_id for session_id, _ in entries]))
-        .order_by(SessionRow.starts_at.desc(), SessionRow.id.desc())
-    ).all()
-    return [
-        (line, _student_line(student, entries[line.id, student_id])) for line in _lines(session, meetings)
-    ]
 
 
 def own_entries(

@@ -3,9 +3,8 @@
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import cv2
 from flask import Flask
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import func, select
 
 from db.accounts import add_user
@@ -22,10 +21,10 @@ from db.people import find_course
 from db.schema import NamingRow
 from db.settings import Settings
 from demo.cast import CAST
-from portal.app import close_app, create_app
+from portal.app import create_app
 from portal.desk import desk_of, put_desk
 from portal.passwords import hash_password
-from portal.server import make_server
+from tests.e2e.browsing import served, sign_in
 from tests.portal.cast import COURSE, START, class_of_sixteen
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -66,7 +65,7 @@ def _lesson(browser: Browser, folder: Path) -> None:
                 .order_by(asked.desc(), NamingRow.look_id)
             )
             look = session.scalars(query.limit(1)).one()
-        with _served(create_app(settings, database)) as url:
+        with served(create_app(settings, database)) as url:
             entry = f"/sessions/1/entries/{CAST[5].student_no}"
             for theme in ("light", "dark"):
                 pages = [("session", "/sessions/1"), ("reviews", "/reviews")]
@@ -89,7 +88,7 @@ def _term(browser: Browser, home: Path) -> None:
         _accounts(database, IN_TERM)
         app = create_app(settings, database)
         _stop_the_clock(app, START + timedelta(weeks=WEEKS - 1, minutes=30))
-        with _served(app) as url:
+        with served(app) as url:
             pages = [("today", "/today"), ("report", f"/reports/{COURSE}"), ("course", f"/courses/{COURSE}")]
             pages += [("history", "/history"), ("settings", "/admin/settings"), ("api", "/api/v1/docs")]
             _shoot(browser, url, STAFF, pages, WIDE, "light")
@@ -115,19 +114,6 @@ def _preview(path: Path) -> None:
     cv2.imwrite(str(PICTURES / "preview.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
-@contextmanager
-def _served(app: Flask) -> Iterator[str]:
-    server = make_server(app, "127.0.0.1", 0)
-    serving = threading.Thread(target=server.serve)
-    serving.start()
-    try:
-        yield server.url
-    finally:
-        server.stop()
-        serving.join()
-        close_app(app)
-
-
 def _shoot(
     browser: Browser,
     url: str,
@@ -139,22 +125,16 @@ def _shoot(
     """Take the top of each page, as this user sees it; dark ones are named so."""
     width, height = size
     page = browser.new_page(
-        viewport={"width": width, "height": height}, color_scheme="dark" if theme == "dark" else "light"
+        base_url=url,
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if theme == "dark" else "light",
     )
-    _sign_in(page, url, email)
+    sign_in(page, email, PASSWORD)
     for name, path in pages:
-        page.goto(f"{url}{path}")
+        page.goto(path)
         page.wait_for_load_state("networkidle")
         page.screenshot(path=PICTURES / f"{name}{'-dark' if theme == 'dark' else ''}.png", full_page=False)
     page.close()
-
-
-def _sign_in(page: Page, url: str, email: str) -> None:
-    page.goto(f"{url}/login")
-    page.fill("input[name=email]", email)
-    page.fill("input[name=password]", PASSWORD)
-    page.click("main button[type=submit]")
-    page.wait_for_url(lambda there: "/login" not in there)
 
 
 if __name__ == "__main__":

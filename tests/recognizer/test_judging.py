@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import select, update
@@ -25,7 +24,7 @@ from demo.cast import Person, portrait
 from recognizer.enrolment import Enrolment
 from recognizer.judging import Judging, Settlement
 from recognizer.local import LocalEngine
-from recognizer.observation import FaceCrop, Observation, Receipt, SeenFace
+from recognizer.observation import Observation, Receipt, SeenFace
 from recognizer.review_commands import reviews
 from recognizer.verify import Verifier
 from tests.conftest import START
@@ -105,17 +104,6 @@ def room(tmp_path: Path, sqlite_database: Database, cache: FaceCache, settings: 
 
 def moving(track: str, person: Person) -> Callable[[int], SeenFace]:
     return lambda minute: SeenFace(track, (0, 0, 99, 99), (9, 9, 50, 50), crop_of(person, 300, minute))
-
-
-def blurred(track: str, person: Person) -> Callable[[int], SeenFace]:
-    """Out of focus: like their owner, but not enough to be named."""
-
-    def face(minute: int) -> SeenFace:
-        crop = crop_of(person, 300, minute)
-        image = np.asarray(cv2.GaussianBlur(crop.image, (0, 0), 4.5), np.uint8)
-        return SeenFace(track, (0, 0, 99, 99), (9, 9, 50, 50), FaceCrop(image, crop.box_xyxy))
-
-    return face
 
 
 def test_a_stranger_named_as_a_guest_explains_the_head_and_is_known_from_then_on(room: Room) -> None:
