@@ -13,7 +13,7 @@ from db.people import RosterLine, enrol, make_course
 from db.schema import EngineCallRow, FaceRow, SignIn, User
 from db.sessions import start_session
 
-__all__ = ["FACES", "Meeting", "School", "make_school"]
+__all__ = ["FACES", "LOOKS", "MINUTES", "TERM_DAYS", "Meeting", "School", "make_school"]
 
 STUDENTS, COURSES, LARGE = 2000, 200, 300
 LARGE_SESSIONS = 60
@@ -97,11 +97,12 @@ def make_school(
     courses: int = COURSES,
     large: int = LARGE,
     large_sessions: int = LARGE_SESSIONS,
+    begins: datetime = TERM_BEGINS,
 ) -> School:
     """Make people, courses and so many sessions, in order of time. None of them was looked at yet.
 
     `large`: students of the first course, which meets `large_sessions` times; each of the others has 26 to 40 students
-    and as many sessions as any other.
+    and as many sessions as any other. `begins`: the first day of a term of 12 weeks.
     """
     rng = Random(1)
     with database.writing() as session:
@@ -121,7 +122,7 @@ def make_school(
         everybody = sorted({student for roster in rosters.values() for student in roster})
         session.execute(insert(FaceRow), [_face(student) for student in everybody])
         meetings = []
-        for code, starts_at in _timetable(rng, list(rosters), sessions, large_sessions):
+        for code, starts_at in _timetable(rng, list(rosters), sessions, large_sessions, begins):
             row = start_session(session, code, "A lesson", starts_at, MINUTES)
             meetings.append(Meeting(row.id, starts_at, rosters[code]))
     first = next(iter(rosters))
@@ -130,13 +131,15 @@ def make_school(
     return School(tuple(meetings), first, rosters[first][0], token_hash)
 
 
-def _timetable(rng: Random, codes: Sequence[str], sessions: int, large: int) -> list[tuple[str, datetime]]:
+def _timetable(
+    rng: Random, codes: Sequence[str], sessions: int, large: int, begins: datetime
+) -> list[tuple[str, datetime]]:
     """Which course meets when, over the term."""
     courses = [codes[0]] * large + [codes[1 + n % (len(codes) - 1)] for n in range(sessions - large)]
     days = [n * TERM_DAYS // large for n in range(large)]
     days += [rng.randrange(TERM_DAYS) for _ in range(sessions - large)]
     held = [
-        (TERM_BEGINS + timedelta(days=day, hours=rng.randint(8, 16)), code)
+        (begins + timedelta(days=day, hours=rng.randint(8, 16)), code)
         for day, code in zip(days, courses, strict=True)
     ]
     return [(code, starts_at) for starts_at, code in sorted(held)]

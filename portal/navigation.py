@@ -34,7 +34,7 @@ PLACES = (
     Place("Courses", "courses.listing", ("courses", "roster", "calendar"), STAFF),
     Place("Students", "students.listing", ("students", "faces", "pictures", "erasures"), STAFF),
     Place("Reports", "reports.page", ("reports",), STAFF),
-    Place("History", "history.page", ("history",), OFFICE),
+    Place("History", "history.page", ("history",), STAFF),
     Place("Admin", "admin.page", ("admin", "users", "tokens", "webhooks"), frozenset({"admin"}), OWN_TOKENS),
     Place("My attendance", "me.page", ("me", "calendar"), frozenset({"student"})),
     Place("My data", "mine.page", ("mine",), frozenset({"student"})),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, cast, func, not_, or_, select
+from sqlalchemy import ColumnElement, Integer, and_, cast, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from db.proof.trail import Noted, begins, noted_of
@@ -42,7 +42,7 @@ class Wanted:
     """What a history is narrowed to; everything empty: all of it.
 
     `actor`: part of who did it. `nouns`: first words of actions, of which `without` are left out. `since`, `until`: from
-    then on, and before then.
+    then on, and before then. `courses`: ids of those that may be told of, with their sessions; None: everything may.
     """
 
     actor: str = ""
@@ -53,6 +53,7 @@ class Wanted:
     student_id: int | None = None
     since: datetime | None = None
     until: datetime | None = None
+    courses: Collection[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,12 @@ def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
         found.append(row.at >= wanted.since)
     if wanted.until is not None:
         found.append(row.at < wanted.until)
+    if wanted.courses is not None:
+        found.append(_of_courses(wanted.courses))
     if wanted.session_id is not None:
         found.append(_under(f"session:{wanted.session_id}"))
     if wanted.course_id is not None:
-        found.append(_of_course(wanted.course_id))
+        found.append(_of_courses((wanted.course_id,)))
     if wanted.student_id is not None:
         found.append(_of_student(session, wanted.student_id))
     return found
@@ -136,12 +139,14 @@ def _under(subject: str) -> ColumnElement[bool]:
     return or_(AuditRow.subject == subject, begins(AuditRow.subject, f"{subject}/"))
 
 
-def _of_course(course_id: int) -> ColumnElement[bool]:
-    """The course, and all of its sessions: the number after `session:` is read from the subject, up to the slash."""
+def _of_courses(ids: Collection[int]) -> ColumnElement[bool]:
+    """The courses, and all of their sessions: the number after `session:` is read from the subject, up to the slash."""
     number = cast(func.substr(AuditRow.subject, len("session:") + 1), Integer)
-    sessions = select(SessionRow.id).where(SessionRow.course_id == course_id)
+    sessions = select(SessionRow.id).where(SessionRow.course_id.in_(ids))
     return or_(
-        _under(f"course:{course_id}"), and_(begins(AuditRow.subject, "session:"), number.in_(sessions))
+        false(),
+        *(_under(f"course:{course_id}") for course_id in sorted(ids)),
+        and_(begins(AuditRow.subject, "session:"), number.in_(sessions)),
     )
 
 

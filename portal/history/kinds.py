@@ -1,6 +1,6 @@
 """What a history can be narrowed to: kinds of operations, by the first words of their actions."""
 
-__all__ = ["KINDS", "Scope", "scope_of_kind"]
+__all__ = ["KINDS", "OF_COURSES", "Scope", "scope_of_kind"]
 
 Scope = tuple[frozenset[str], frozenset[str]]
 """The nouns that are wanted (none: all), and those that are left out."""
@@ -24,6 +24,10 @@ KINDS: dict[str, tuple[str, frozenset[str]]] = {
     ),
     "machine": ("What Gridroll saw and concluded", MACHINE),
 }
+
+
+OF_COURSES = ("entries", "reviews", "sessions", "courses", "machine")
+"""Kinds of which a course or its sessions can be the subject: what instructors may choose from."""
 
 
 def scope_of_kind(kind: str) -> Scope:

@@ -7,16 +7,18 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
+from db.instructors import reaches_course, reaches_student
 from db.people import find_course, find_student
 from db.proof.history import HistoryPage, Names, Wanted, history_page
 from db.report import session_line
-from portal.access import OFFICE, STAFF, allowed
+from portal.access import STAFF, allowed
 from portal.desk import desk
 from portal.errors import PortalError
-from portal.history.kinds import KINDS, scope_of_kind
+from portal.history.kinds import KINDS, OF_COURSES, scope_of_kind
 from portal.history.words import About, HistoryLine, history_lines
 from portal.reports.span import read_span
 from portal.session_page import SESSION
+from portal.sign_in import viewer
 
 __all__ = ["pages"]
 
@@ -28,13 +30,15 @@ LONGEST = 254
 
 
 @pages.get("/history")
-@allowed(*OFFICE)
+@allowed(*STAFF)
 def page() -> ResponseReturnValue:
+    user = viewer()
+    assert user is not None
     typed = {name: request.args.get(name, "").strip()[:LONGEST] for name in FIELDS}
     refused, found = "", HistoryPage((), Names(), None)
     with desk().database.reading() as reading:
         try:
-            found = history_page(reading, _wanted(reading, typed), _before(), A_PAGE)
+            found = history_page(reading, _wanted(reading, typed, user.courses), _before(), A_PAGE)
         except (PortalError, NotFoundError) as error:
             refused = str(error).partition(";")[0] if isinstance(error, NotFoundError) else str(error)
     return (
@@ -43,7 +47,8 @@ def page() -> ResponseReturnValue:
             lines=history_lines(found),
             older=found.older,
             typed=typed,
-            kinds=KINDS,
+            kinds=KINDS if user.is_office else {kind: KINDS[kind] for kind in OF_COURSES},
+            sees_all=user.is_office,
             refused=refused,
             link=_link,
             kept={name: text for name, text in typed.items() if text},
@@ -73,22 +78,31 @@ def of_session(session_id: int) -> ResponseReturnValue:
     )
 
 
-def _wanted(reading: Session, typed: dict[str, str]) -> Wanted:
-    """Raises PortalError and NotFoundError for what cannot be looked for."""
+def _wanted(reading: Session, typed: dict[str, str], reach: frozenset[int] | None) -> Wanted:
+    """Raises PortalError and NotFoundError for what cannot be looked for.
+
+    `reach`: the courses that may be told of; what is not on their rosters is answered as what does not exist.
+    """
     nouns, without = scope_of_kind(typed["kind"])
     number = typed["session"]
     if number and not (number.isascii() and number.isdecimal() and len(number) < 19):
         raise PortalError(f"session {number[:40]!r} is no number; the address of a session's page holds it")
+    code, student_no = typed["course"], typed["student"]
+    if reach is not None and code and not reaches_course(reading, reach, code):
+        raise NotFoundError(f"there is no course {code!r}")
+    if reach is not None and student_no and not reaches_student(reading, reach, student_no):
+        raise NotFoundError(f"there is no student {student_no!r}")
     since, until = read_span(typed).moments("UTC")
     return Wanted(
         typed["who"],
         nouns,
         without,
         int(number) if number else None,
-        find_course(reading, typed["course"]).id if typed["course"] else None,
-        find_student(reading, typed["student"]).id if typed["student"] else None,
+        find_course(reading, code).id if code else None,
+        find_student(reading, student_no).id if student_no else None,
         since,
         until,
+        reach,
     )
 
 

@@ -185,7 +185,7 @@ TABLE = {
     "reports.moodle_term_file": for_staff("/reports/MATH-101/moodle-attendance.csv"),
     "reports.canvas_grades_file": for_staff("/reports/MATH-101/canvas-grades.csv"),
     "reports.moodle_session_file": for_staff("/sessions/1/moodle.csv"),
-    "history.page": for_office("/history"),
+    "history.page": for_lists("/history"),
     "history.of_session": for_staff("/sessions/1/history"),
     "admin.page": for_admins("/admin"),
     "admin.settings": for_admins("/admin/settings"),

@@ -12,7 +12,15 @@ from db.proof.history import HistoryPage, Names, Person
 from db.proof.trail import Noted
 from portal.history.kinds import KINDS
 from portal.history.words import action_words, history_lines
-from tests.portal.cast import ADMIN, COURSE, INSTRUCTOR, STAFF, class_of_sixteen
+from tests.portal.cast import (
+    ADMIN,
+    COURSE,
+    INSTRUCTOR,
+    OTHER_COURSE,
+    OTHER_INSTRUCTOR,
+    STAFF,
+    class_of_sixteen,
+)
 from tests.portal.conftest import Browser
 from tests.portal.statements import MOST, counting
 
@@ -50,6 +58,39 @@ def test_a_session_has_a_history_of_its_own_also_for_its_instructor(browser: Bro
     assert page.count("Entry edited") == 2
     assert "Enrolment" not in page
     assert "Look stored" in browser.get(f"/sessions/{edited}/history?kind=all").text
+
+
+def test_instructors_read_the_history_of_their_courses_and_of_nothing_else(
+    browser: Browser, edited: int
+) -> None:
+    browser.sign_in(INSTRUCTOR)
+    page = browser.get("/history").text
+    assert "Status: Late → Excused" in page
+    assert OTHER_COURSE not in page
+    assert OTHER_INSTRUCTOR not in page
+    assert "Account" not in page.partition("<tbody>")[2]
+    assert "Ben Brown" in browser.get("/history?student=S-2").text
+    browser.sign_out("/history")
+    browser.sign_in(OTHER_INSTRUCTOR)
+    for query in ("", "?kind=all", "?session=1", "?who=stella", "?kind=accounts", "?kind=house"):
+        page = browser.get(f"/history{query}").text
+        assert "Excused" not in page
+        assert "Ben Brown" not in page
+        assert COURSE not in page.partition("</form>")[2]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [f"course={COURSE}", "course=NO-1", "student=S-2", "student=NO-1", f"course={COURSE}&student=S-2"],
+)
+def test_to_another_instructor_a_course_and_a_student_do_not_exist(
+    browser: Browser, edited: int, query: str
+) -> None:
+    browser.sign_in(OTHER_INSTRUCTOR)
+    answer = browser.get(f"/history?{query}")
+    assert answer.status_code == 400
+    name, _, value = query.partition("&")[0].partition("=")
+    assert f"There is no {name} &#39;{value}&#39;." in answer.text
 
 
 @pytest.mark.parametrize(
