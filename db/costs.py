@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.budget import as_price
@@ -29,6 +29,7 @@ __all__ = [
     "session_paid",
 ]
 
+HOUR = timedelta(hours=1)
 OVER_BUDGET = "over budget"
 """Outcome of a search that was wanted and not made."""
 
@@ -167,50 +168,50 @@ def _costs(
     currency: str,
     search_price: Decimal,
 ) -> Costs:
-    looks = session.execute(
-        select(
-            LookRow.session_id, LookRow.taken_at, LookRow.headcount, LookRow.searches, SessionRow.starts_at
-        )
-        .join(SessionRow, SessionRow.id == LookRow.session_id)
-        .where(LookRow.session_id.in_(session_ids))
-        .order_by(LookRow.session_id, LookRow.taken_at)
-    ).all()
-    first: dict[tuple[int, int], int] = {}
-    for look in looks:
-        hour = (look.taken_at - look.starts_at) // timedelta(hours=1)
-        first.setdefault((look.session_id, hour), look.headcount)
-    heads, hourly = sum(look.headcount for look in looks), sum(first.values())
+    heads, searched, hourly = 0, 0, 0
+    for begins, headcounts, searches, line in session.execute(_looks(session_ids)):
+        heads, searched = heads + int(headcounts), searched + int(searches)
+        starts_at, hour_ends = datetime.fromisoformat(begins), ""
+        for one in sorted(line.split(";")):
+            if one >= hour_ends:
+                taken_at, headcount = one.split(",")
+                hours = (datetime.fromisoformat(taken_at) - starts_at) // HOUR
+                hour_ends = (starts_at + (hours + 1) * HOUR).strftime("%Y-%m-%d %H:%M:%S.%f")
+                hourly += int(headcount)
     return Costs(
         lines=_lines(session, calls, currency),
         currency=currency,
-        searched=sum(look.searches for look in looks),
+        searched=searched,
         every_look=Would(heads, heads * search_price),
         hourly=Would(hourly, hourly * search_price),
     )
+
+
+def _looks(session_ids: Iterable[int]) -> Select[str, int, int, str]:
+    """When each session began, the heads and searches of its looks, and in one line when they were taken and their heads."""
+    row = LookRow
+    begins = func.min(cast(SessionRow.starts_at, String))
+    # Of as many looks as a month has, the driver alone would take most of a page's time.
+    line = func.aggregate_strings(cast(row.taken_at, String) + "," + cast(row.headcount, String), ";")
+    query = select(begins, func.sum(row.headcount), func.sum(row.searches), line)
+    query = query.join(SessionRow, SessionRow.id == row.session_id)
+    return query.where(row.session_id.in_(session_ids)).group_by(row.session_id)
 
 
 def _lines(session: Session, calls: ColumnElement[bool], currency: str) -> tuple[CostLine, ...]:
     row = EngineCallRow
     refused = func.sum(case((row.outcome == OVER_BUDGET, 1), else_=0))
     failed = func.sum(case((row.outcome.in_(["ok", OVER_BUDGET]), 0), else_=1))
+    # Added up first, and named then: titles would make each of the month's calls as large as a page.
+    key = (row.session_id, row.engine, row.operation)
+    sums = (func.count() - refused, failed, func.sum(row.billed), refused, func.sum(row.price_micros))
+    columns = [*key, *(total.label(f"sum_{place}") for place, total in enumerate(sums))]
+    added = select(*columns).where(calls, row.currency == currency).group_by(*key).subquery()
     found = session.execute(
-        select(
-            row.session_id,
-            Course.code,
-            SessionRow.title,
-            row.engine,
-            row.operation,
-            func.count() - refused,
-            failed,
-            func.sum(row.billed),
-            refused,
-            func.sum(row.price_micros),
-        )
-        .select_from(row)
-        .join(SessionRow, SessionRow.id == row.session_id, isouter=True)
+        select(Course.code, SessionRow.title, added)
+        .select_from(added)
+        .join(SessionRow, SessionRow.id == added.c.session_id, isouter=True)
         .join(Course, Course.id == SessionRow.course_id, isouter=True)
-        .where(calls, row.currency == currency)
-        .group_by(row.session_id, Course.code, SessionRow.title, row.engine, row.operation)
     ).all()
     lines = [
         CostLine(
@@ -225,7 +226,7 @@ def _lines(session: Session, calls: ColumnElement[bool], currency: str) -> tuple
             refused=int(denied),
             price=as_price(int(micros)),
         )
-        for key, course, title, engine, operation, made, without, billed, denied, micros in found
+        for course, title, key, engine, operation, made, without, billed, denied, micros in found
     ]
     return tuple(
         sorted(

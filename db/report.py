@@ -1,13 +1,12 @@
 """A session as read from the ledger: for the report command, the portal and its files."""
 
 import json
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, union
+from sqlalchemy import ColumnElement, String, and_, cast, func, select, union
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from db.disputes import texts_of
@@ -295,20 +294,29 @@ def _entries(
 ) -> dict[tuple[int, int], tuple[Any, tuple[Interval, ...]]]:
     """Entries with their stays, by session and student. Plain rows: objects would take several times as long."""
     row, stay = AttendanceRow, IntervalRow
-    shown = [getattr(row, name) for name in ("id", "session_id", "student_id", *ENTRY)]
-    columns = (stay.seen_from, stay.seen_to, stay.not_before, stay.not_after)
-    query = select(*shown, *columns).outerjoin(stay, stay.attendance_id == row.id).where(condition)
-    entries: dict[tuple[int, int], Any] = {}
-    stays: dict[tuple[int, int], list[Interval]] = defaultdict(list)
-    for found in session.execute(query):
-        key = (found.session_id, found.student_id)
-        entries.setdefault(key, found)
-        if found.seen_from is not None:
-            stays[key].append(Interval(found.seen_from, found.seen_to, found.not_before, found.not_after))
+    moments = [
+        func.coalesce(cast(column, String), "")
+        for column in (stay.seen_from, stay.seen_to, stay.not_before, stay.not_after)
+    ]
+    # A line for each entry: a row for each stay, with its entry beside it, takes the driver five times as long.
+    line = func.aggregate_strings(moments[0] + "," + moments[1] + "," + moments[2] + "," + moments[3], ";")
+    stays = select(line).where(stay.attendance_id == row.id).scalar_subquery().label("stays")
+    query = select(*(getattr(row, name) for name in ("session_id", "student_id", *ENTRY)), stays)
     return {
-        key: (found, tuple(sorted(stays[key], key=lambda interval: interval.seen_from)))
-        for key, found in entries.items()
+        (found.session_id, found.student_id): (found, _intervals(found.stays))
+        for found in session.execute(query.where(condition))
     }
+
+
+def _intervals(stays: str | None) -> tuple[Interval, ...]:
+    """In the order of time, which is that of its text."""
+    if stays is None:
+        return ()
+    return tuple(Interval(*map(_moment, stay.split(","))) for stay in sorted(stays.split(";")))  # type: ignore[arg-type]
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(f"{text}+00:00") if text else None
 
 
 def _student_line(

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import BigInteger, ColumnElement, String, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.names import name_order
@@ -21,6 +21,8 @@ COUNTED = ATTENDED | {"absent"}
 """What the share attended is of. `excused` is nobody's fault, `unverified` is nobody's to say yet."""
 
 NOT_YET = "unverified"
+MICROS = 60_000_000
+"""Microseconds of a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,37 +112,31 @@ def term_report(
     meetings = _meetings(session, course, now, from_at, until_at)
     entries = _entries(session, meetings)
     # An excuse for next week makes entries too: a session was held when it was looked at, or when staff say so.
-    held = _looked_at(session, meetings) | {
-        key for key, found in entries.items() if any(entry.by_staff for entry in found.values())
-    }
-    students = _students(session, course, {student for found in entries.values() for student in found})
+    held = _looked_at(session, meetings) | entries.written
+    students = _students(
+        session, course, {student for found in entries.statuses.values() for student in found}
+    )
     running = {row.id for row in meetings if row.starts_at <= now < row.ends_at}
-    told: dict[int, Counter[str]] = defaultdict(Counter)
+    columns = [entries.statuses[row.id] if row.id in held else None for row in meetings]
+    still = [place for place, row in enumerate(meetings) if row.id in running]
     lines = []
     for student in sorted(students, key=lambda one: (name_order(one.name), one.student_no)):
-        statuses: list[str | None] = []
-        minutes = 0.0
-        for row in meetings:
-            status = None
-            if row.id in held:
-                entry = entries[row.id].get(student.id)
-                if entry is not None:
-                    status, minutes = entry.status, minutes + entry.minutes
-                elif student.expects(row.starts_at):
-                    status = NOT_YET
-            if status is not None:
-                told[row.id][status] += 1
-            statuses.append(status)
-        lines.append(_line(student, statuses, minutes, [row.id in running for row in meetings]))
+        statuses = [None if column is None else column.get(student.id) for column in columns]
+        if None in statuses:
+            for place, row in enumerate(meetings):
+                if statuses[place] is None and row.id in held and student.expects(row.starts_at):
+                    statuses[place] = NOT_YET
+        lines.append(_line(student, statuses, entries.micros[student.id] / MICROS, still))
+    told = [_counted(statuses) for statuses in zip(*(line.statuses for line in lines), strict=True)]
     return TermReport(
         course.code,
         course.time_zone,
         tuple(
             TermSession(
                 *(row.id, row.title, row.starts_at, row.ends_at, row.id in held, row.id in running),
-                dict(told[row.id]),
+                told[place] if lines else {},
             )
-            for row in meetings
+            for place, row in enumerate(meetings)
         ),
         tuple(lines),
         course.title,
@@ -164,10 +160,15 @@ class _Meeting:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    status: str
-    minutes: float
-    by_staff: bool
+class _Entries:
+    """`statuses`: by session and student. `micros`: that each student was present in all of them together, in microseconds.
+
+    `written`: the sessions of which staff wrote entries.
+    """
+
+    statuses: Mapping[int, dict[int, str]]
+    micros: dict[int, int]
+    written: set[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,18 +187,25 @@ class _Person:
         return self.enrolled and (self.enrolled_at is None or self.enrolled_at <= starts_at)
 
 
-def _line(student: _Person, statuses: list[str | None], minutes: float, running: Iterable[bool]) -> TermLine:
-    final = [status for status, still in zip(statuses, running, strict=True) if not still]
+def _line(student: _Person, statuses: list[str | None], minutes: float, still: Iterable[int]) -> TermLine:
+    """`still`: the places of the sessions that are running."""
+    counts = _counted(statuses)
+    running = [statuses[place] for place in still]
     return TermLine(
         student_no=student.student_no,
         name=student.name,
         statuses=tuple(statuses),
-        counts=Counter(status for status in statuses if status is not None),
-        attended=sum(status in ATTENDED for status in final),
-        counted=sum(status in COUNTED for status in final),
+        counts=counts,
+        attended=_sum(counts, ATTENDED) - sum(status in ATTENDED for status in running),
+        counted=_sum(counts, COUNTED) - sum(status in COUNTED for status in running),
         minutes=minutes,
         email=student.email,
     )
+
+
+def _counted(statuses: Iterable[str | None]) -> dict[str, int]:
+    found = Counter(statuses)
+    return {status: count for status, count in found.items() if status is not None}
 
 
 def _meetings(
@@ -212,14 +220,22 @@ def _meetings(
     return [_Meeting(*row) for row in session.execute(query.order_by(SessionRow.starts_at, SessionRow.id))]
 
 
-def _entries(session: Session, meetings: list[_Meeting]) -> dict[int, dict[int, _Entry]]:
-    """By session and student."""
-    found: dict[int, dict[int, _Entry]] = {row.id: {} for row in meetings}
+def _entries(session: Session, meetings: Collection[_Meeting]) -> _Entries:
     row = AttendanceRow
-    query = select(row.session_id, row.student_id, row.status, row.minutes, row.source == "staff")
-    query = query.where(row.session_id.in_(found.keys()))
-    for session_id, student_id, status, minutes, by_staff in session.execute(query):
-        found[session_id][student_id] = _Entry(status, minutes, by_staff)
+    micros = cast(cast(func.round(row.minutes * MICROS), BigInteger), String)
+    # One line for each session: of as many rows as a course has in a term, the driver alone would take most of a page's time.
+    said = func.aggregate_strings(cast(row.student_id, String) + " " + row.status + " " + micros, ",")
+    query = select(row.session_id, said, func.max(case((row.source == "staff", 1), else_=0)))
+    query = query.where(row.session_id.in_([one.id for one in meetings])).group_by(row.session_id)
+    found = _Entries({one.id: {} for one in meetings}, defaultdict(int), set())
+    for session_id, line, by_staff in session.execute(query):
+        statuses = found.statuses[session_id]
+        for entry in line.split(","):
+            student_id, status, spent = entry.split(" ")
+            statuses[int(student_id)] = status
+            found.micros[int(student_id)] += int(spent)
+        if by_staff:
+            found.written.add(session_id)
     return found
 
 

@@ -1,13 +1,14 @@
 """How many came to a course: persons seen per day and per hour of the day, and what was detected in all."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, String, cast, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.people import find_course
 from db.schema import AttendanceRow, IntervalRow, LookRow, SessionRow
@@ -16,6 +17,7 @@ from db.term import is_told
 __all__ = ["Detections", "Turnout", "TurnoutDay", "TurnoutHour", "turnout_of"]
 
 HOUR = timedelta(hours=1)
+MINUTE = len("2026-11-22 09:15")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +105,12 @@ def turnout_of(
         query = query.where(row.starts_at < until_at)
     meetings = session.execute(query.order_by(row.starts_at, row.id)).all()
     found = _detections(session, [one.id for one in meetings])
-    seen_on: dict[date, set[int]] = defaultdict(set)
-    seen_in: dict[tuple[date, int], set[int]] = defaultdict(set)
-    for student, begins, ends in _stays(session, [one.id for one in meetings]):
-        for on, hour in _hours(begins, ends, zone):
-            seen_on[on].add(student)
-            seen_in[on, hour].add(student)
+    seen_on: dict[date, set[str]] = defaultdict(set)
+    seen_in: dict[tuple[date, int], set[str]] = defaultdict(set)
+    for students, hours in _seen(session, [one.id for one in meetings], zone):
+        for on, hour in hours:
+            seen_on[on] |= students
+            seen_in[on, hour] |= students
     held: dict[date, list[Detections]] = defaultdict(list)
     taught: dict[int, set[date]] = defaultdict(set)
     for one in meetings:
@@ -155,12 +157,57 @@ def _detections(session: Session, ids: Sequence[int]) -> dict[int, Detections]:
     return {key: Detections(*map(int, sums)) for key, *sums in session.execute(query)}
 
 
-def _stays(session: Session, ids: Sequence[int]) -> Iterator[tuple[int, datetime, datetime]]:
+def _seen(
+    session: Session, ids: Sequence[int], zone: ZoneInfo
+) -> Iterator[tuple[set[str], Collection[tuple[date, int]]]]:
+    """Students, and the days and hours in which looks recognised them; as often as need be."""
     entry, stay = AttendanceRow, IntervalRow
-    query = (
-        select(entry.student_id, stay.seen_from, stay.seen_to)
-        .join(stay, stay.attendance_id == entry.id)
-        .where(entry.session_id.in_(ids))
+    hours_of = _Hours(zone)
+    long = []
+    first_and_last = _spans(entry.joined_at, entry.last_seen_at).where(
+        entry.session_id.in_(ids), entry.source != "staff", entry.joined_at.is_not(None)
     )
-    for student, begins, ends in session.execute(query):  # noqa: UP028 - a row is no tuple of these
-        yield student, begins, ends
+    for session_id, students, span in _unpacked(session, first_and_last):
+        hours = hours_of[span]
+        if len(hours) <= 2:
+            yield students, hours
+        else:  # somebody may have been away for the whole of an hour between
+            long.append(session_id)
+    stays = (
+        _spans(stay.seen_from, stay.seen_to)
+        .join(stay, stay.attendance_id == entry.id)
+        .where(entry.session_id.in_(ids), or_(entry.source == "staff", entry.session_id.in_(set(long))))
+    )
+    for _, students, span in _unpacked(session, stays):
+        yield students, hours_of[span]
+
+
+def _spans(begins: InstrumentedAttribute[Any], ends: InstrumentedAttribute[Any]) -> Select[int, str]:
+    """Sessions, and of each in one line the students and from which minute to which."""
+    entry = AttendanceRow
+    first, last = (func.substr(cast(at, String), 1, MINUTE, type_=String) for at in (begins, ends))
+    # Of as many rows as a course has in a term, the driver alone would take most of a page's time.
+    line = func.aggregate_strings(first + last + cast(entry.student_id, String), ";")
+    return select(entry.session_id, line).group_by(entry.session_id)
+
+
+def _unpacked(session: Session, query: Select[int, str]) -> Iterator[tuple[int, set[str], str]]:
+    """Sessions, students and a span that they have in common."""
+    for session_id, line in session.execute(query):
+        together: dict[str, set[str]] = defaultdict(set)
+        for one in line.split(";"):
+            together[one[: 2 * MINUTE]].add(one[2 * MINUTE :])
+        for span, students in together.items():
+            yield session_id, students, span
+
+
+class _Hours(dict[str, tuple[tuple[date, int], ...]]):
+    """The days and hours of the zone's clock from one minute in UTC, as databases write it, to another; both belong to it."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+
+    def __missing__(self, span: str) -> tuple[tuple[date, int], ...]:
+        begins, ends = (datetime.fromisoformat(f"{text}+00:00") for text in (span[:MINUTE], span[MINUTE:]))
+        self[span] = found = tuple(_hours(begins, ends, self._zone))
+        return found

@@ -130,7 +130,7 @@ def serve(host: str | None, port: int | None) -> None:
     from portal.accounts.setup import offer_setup
     from portal.app import close_app, create_app, public_url
     from portal.keeper import LedgerKeeper
-    from portal.server import make_server
+    from portal.server import answer_evenly, make_server
     from portal.webhooks import Courier
 
     settings = load_settings()
@@ -150,6 +150,7 @@ def serve(host: str | None, port: int | None) -> None:
                 f"Nobody can sign in yet. Make the first admin at {app.config['PUBLIC_URL'].rstrip('/')}{setup}"
             )
         sys.stdout.flush()
+        answer_evenly()
         try:
             with sweeping(settings, database), Courier(settings, database):
                 server.serve()

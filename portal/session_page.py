@@ -23,6 +23,9 @@ __all__ = ["SESSION", "live_parts", "roll_parts", "session_page"]
 # As large as the ledger's keys: a larger number is no session, not an error of the database.
 SESSION = f"<int(max={2**63 - 1}):session_id>"
 
+MOST_ROWS = 60
+"""Students up to whom the timeline is part of the page; the picture of a larger class is asked for by itself."""
+
 MOST_OPTIONS = 5000
 """Students times open reviews from which a page of lists to choose from becomes slow; each review has its own page then."""
 
@@ -49,7 +52,7 @@ def session_page(
         cost=cost,
         **_figures(report),
         # draw_timeline escapes every name it draws.
-        timeline=Markup(draw_timeline(report, heading=False)),
+        timeline=Markup(draw_timeline(report, heading=False)) if len(report.students) <= MOST_ROWS else None,
         runs=runs(report),
         roster=roster,
         settled_here=found.open_reviews * len(roster) <= MOST_OPTIONS,

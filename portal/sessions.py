@@ -82,8 +82,10 @@ def looks(session_id: int) -> Response:
 @pages.get(f"/sessions/{SESSION}/timeline.svg")
 @allowed(*STAFF)
 def timeline(session_id: int) -> Response:
-    report = _report(session_id)
-    return _file(draw_timeline(report).encode(), "image/svg+xml", f"{file_stem(report)}.svg")
+    """`on`: for a page of light or dark paper, which says itself which session it is; else a picture to keep."""
+    report, paper = _report(session_id), request.args.get("on")
+    picture = draw_timeline(report, dark=paper == "dark", heading=paper not in {"light", "dark"})
+    return _file(picture.encode(), "image/svg+xml", f"{file_stem(report)}.svg")
 
 
 @pages.get(f"/sessions/{SESSION}/report.csv")

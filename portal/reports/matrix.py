@@ -9,7 +9,7 @@ from portal.moments import local
 
 __all__ = ["ORDERS", "Matrix", "MatrixLine", "matrix_of"]
 
-COLUMNS, ROWS = 30, 200
+COLUMNS, ROWS = 30, 100
 """Sessions and students on a page; as many sessions fit across a printed one."""
 
 MOST_CELLS = 40_000

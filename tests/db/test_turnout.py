@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from db.database import Database
 from db.errors import NotFoundError
@@ -28,27 +28,24 @@ class Course:
             lines = [RosterLine(name, name, "", "", "") for name in ("Ann", "Ben")]
             self.ids = {student.name: student.id for student in enrol(session, course, lines)}
 
-    def hold(self, begins: datetime, minutes: int, **stays: tuple[int, int]) -> None:
-        """Stays are minutes after the beginning; one look counts three heads."""
+    def hold(self, begins: datetime, minutes: int, **stays: tuple[int, ...]) -> int:
+        """Stays are minutes after the beginning, from and to, and from and to again; one look counts three heads."""
         with self.database.writing() as session:
             row = start_session(session, "BIO", "Cells", begins, minutes)
-            for name, (first, last) in stays.items():
+            for name, moments in stays.items():
+                times = [begins + timedelta(minutes=after) for after in moments]
                 entry = AttendanceRow(
-                    session_id=row.id, student_id=self.ids[name], status="present", minutes=1.0,
-                    source="system", version=1,
+                    session_id=row.id, student_id=self.ids[name], status="present", minutes=1.0, source="system",
+                    joined_at=times[0], last_seen_at=times[-1], version=1,
                 )  # fmt: skip
                 session.add(entry)
                 session.flush()
-                moments = {"seen_from": first, "seen_to": last}
-                session.add(
-                    IntervalRow(
-                        attendance_id=entry.id,
-                        **{key: begins + timedelta(minutes=after) for key, after in moments.items()},
-                    )
-                )
+                for seen_from, seen_to in zip(times[::2], times[1::2], strict=True):
+                    session.add(IntervalRow(attendance_id=entry.id, seen_from=seen_from, seen_to=seen_to))
             look = {"session_id": row.id, "uid": f"u{row.id}", "began_at": begins, "taken_at": begins}
             counts = {"headcount": 3, "identified": 2, "unknown": 1, "searches": 2, "paid": 0, "reviewed": 1}
             session.execute(insert(LookRow).values(**look, **counts, trigger="none"))
+            return row.id
 
 
 @pytest.fixture
@@ -69,6 +66,31 @@ def test_a_person_counts_once_a_day_and_once_in_each_hour(course: Course) -> Non
     assert found.hours == (TurnoutHour(9, 2, 3), TurnoutHour(10, 1, 1), TurnoutHour(11, 1, 1))
     assert found.hours[0].average == 1.5
     assert found.detections == Detections(3, 9, 6, 3, 6)
+
+
+def test_whoever_was_away_for_an_hour_was_not_seen_in_it(course: Course) -> None:
+    course.hold(NINE, 180, Ann=(0, 30, 125, 170), Ben=(0, 170))
+    course.hold(NINE + timedelta(days=1), 45, Ben=(0, 44))
+    with course.database.reading() as session:
+        assert [hour.persons for hour in turnout_of(session, "BIO", LATER).hours] == [3, 1, 2]
+
+
+def test_what_staff_wrote_over_an_entry_changes_nothing(course: Course) -> None:
+    edited = course.hold(NINE, 45, Ann=(0, 44), Ben=(0, 44))
+    with course.database.writing() as session:
+        entry = AttendanceRow
+        session.execute(
+            update(entry)
+            .where(entry.session_id == edited, entry.student_id == course.ids["Ann"])
+            .values(
+                source="staff", joined_at=NINE - timedelta(hours=3), last_seen_at=NINE + timedelta(hours=3)
+            )
+        )
+        session.execute(
+            update(entry).where(entry.student_id == course.ids["Ben"]).values(source="staff", joined_at=None)
+        )
+    with course.database.reading() as session:
+        assert turnout_of(session, "BIO", LATER).hours == (TurnoutHour(9, 1, 2),)
 
 
 def test_days_and_hours_are_those_of_the_courses_clock_also_where_it_is_set_back(course: Course) -> None:
