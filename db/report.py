@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -281,9 +281,8 @@ def _students(session: Session, row: SessionRow) -> tuple[StudentLine, ...]:
     ).all()
     in_order = sorted(students, key=lambda student: (name_order(student.name), student.student_no))
     return tuple(
-        replace(
-            _student_line(student, entries.get((row.id, student.id)), student.place is not None),
-            said=student.said or "",
+        _student_line(
+            student, entries.get((row.id, student.id)), student.place is not None, student.said or ""
         )
         for student in in_order
     )
@@ -320,21 +319,27 @@ def _moment(text: str) -> datetime | None:
 
 
 def _student_line(
-    student: Any, found: tuple[Any, tuple[Interval, ...]] | None, enrolled: bool = True
+    student: Any, found: tuple[Any, tuple[Interval, ...]] | None, enrolled: bool = True, said: str = ""
 ) -> StudentLine:
     number, name = student.student_no, student.name
-    if found is None:
-        return StudentLine(
-            *(number, name, "unverified", None, None, None, None, 0.0, None, "system", ()), enrolled=enrolled
-        )
-    return _line_of(number, name, *found, enrolled)
+    if found is not None:
+        return _line_of(number, name, *found, enrolled, said)
+    unseen = (number, name, "unverified", None, None, None, None, 0.0, None, "system", ())
+    return StudentLine(*unseen, enrolled=enrolled, said=said)
 
 
 def _line_of(
-    number: str, name: str, entry: Any, intervals: tuple[Interval, ...], enrolled: bool = True
+    number: str,
+    name: str,
+    entry: Any,
+    intervals: tuple[Interval, ...],
+    enrolled: bool = True,
+    said: str = "",
 ) -> StudentLine:
     fields = {column: getattr(entry, column) for column in ENTRY}
-    return StudentLine(student_no=number, name=name, intervals=intervals, enrolled=enrolled, **fields)
+    return StudentLine(
+        student_no=number, name=name, intervals=intervals, enrolled=enrolled, said=said, **fields
+    )
 
 
 def _lines(session: Session, rows: Sequence[SessionRow]) -> list[SessionLine]:

@@ -27,6 +27,8 @@ class RollFilter:
     def shows(self, line: StudentLine) -> bool:
         if self.status and line.status != self.status:
             return False
+        if not self.words:
+            return True
         text = plain(f"{line.name} {line.student_no}")
         return all(word in text for word in plain(self.words).split())
 
