@@ -37,7 +37,7 @@ from portal import (
 )
 from portal.access import guard
 from portal.admin import Office, put_office
-from portal.api import MAX_LOOK_BYTES, register_api
+from portal.api import MAX_LOOK_BYTES, register_api, serve_programs
 from portal.backroom import Backroom
 from portal.bodies import limit_bodies
 from portal.courses import words as course_words
@@ -51,7 +51,7 @@ from portal.secret import load_secret_key
 from portal.sign_in import watch_sign_ins
 from portal.uploads import allow_uploads
 
-__all__ = ["close_app", "create_app", "public_url"]
+__all__ = ["close_app", "create_app", "furnish", "public_url"]
 
 PARTS = (
     front,
@@ -90,28 +90,10 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     Raises PortalError where the key file in `settings.home` cannot be used.
     """
     app = Flask("portal")
-    app.config.update(
-        SECRET_KEY=load_secret_key(settings.home / "portal.key"),
-        # Browsers take a cookie of this prefix from nobody but this host, and over HTTPS only.
-        SESSION_COOKIE_NAME="__Host-gridroll" if settings.portal_https else "gridroll",
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.portal_https,
-        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
-        # What the server takes before the portal, which knows the limit of each address, says what is wrong.
-        LARGEST_BODY=2 * MAX_LOOK_BYTES,
-        # As long as the sign-in: a page left open over lunch can still be sent.
-        WTF_CSRF_TIME_LIMIT=None,
-        # The token does it; who sends no Referer, for privacy, may use the portal as well. The cookie's prefix keeps other
-        # hosts of the same domain from planting one.
-        WTF_CSRF_SSL_STRICT=False,
-        PUBLIC_URL=public_url(settings),
-    )
+    furnish(app, settings, database, cache)
     if settings.portal_proxies:
         believed = settings.portal_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=believed, x_proto=believed, x_host=0)  # type: ignore[method-assign]
-    put_desk(app, Desk(settings, database, Backroom(settings, database), cache))
-    put_office(app, Office(settings, database))
     add_headers(app)
     show_errors(app)
     watch_sign_ins(app)
@@ -132,6 +114,30 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     account = "account.page" if "account.page" in app.view_functions else None
     app.context_processor(lambda: {"viewer": g.get("viewer"), "places": places, "account_endpoint": account})
     return app
+
+
+def furnish(app: Flask, settings: Settings, database: Database, cache: FaceCache | None = None) -> None:
+    """Give a portal its settings and stores, in the place of those it had. Raises as `create_app` does."""
+    app.config.update(
+        SECRET_KEY=load_secret_key(settings.home / "portal.key"),
+        # Browsers take a cookie of this prefix from nobody but this host, and over HTTPS only.
+        SESSION_COOKIE_NAME="__Host-gridroll" if settings.portal_https else "gridroll",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.portal_https,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        # What the server takes before the portal, which knows the limit of each address, says what is wrong.
+        LARGEST_BODY=2 * MAX_LOOK_BYTES,
+        # As long as the sign-in: a page left open over lunch can still be sent.
+        WTF_CSRF_TIME_LIMIT=None,
+        # The token does it; who sends no Referer, for privacy, may use the portal as well. The cookie's prefix keeps other
+        # hosts of the same domain from planting one.
+        WTF_CSRF_SSL_STRICT=False,
+        PUBLIC_URL=public_url(settings),
+    )
+    put_desk(app, Desk(settings, database, Backroom(settings, database), cache))
+    put_office(app, Office(settings, database))
+    serve_programs(app)
 
 
 def close_app(app: Flask) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template
+from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
 
 from db.due import due_running
@@ -66,8 +66,6 @@ def page() -> ResponseReturnValue:
         steps=None if steps is None or steps.are_done else steps,
         short=short,
         short_count=count,
-        course_page="courses.page" if "courses.page" in current_app.view_functions else None,
-        known=current_app.view_functions,
     )
 
 

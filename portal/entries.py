@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy.orm import Session
@@ -153,8 +153,7 @@ def _page(sheet: EntrySheet, form: EntryForm, refused: str = "", seen: int | Non
     """`seen`: the version that somebody else's edit outdated; None where nobody's did."""
     with desk().database.reading() as reading:
         clues = clues_of(reading, sheet.session.id, sheet.line.student_no)
-        shown = "students.photo" in current_app.view_functions
-        photos = photos_of(reading, [sheet.student_id]).get(sheet.student_id, []) if shown else []
+        photos = photos_of(reading, [sheet.student_id]).get(sheet.student_id, [])
     return render_template(
         "entry.html",
         sheet=sheet,

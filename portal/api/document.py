@@ -15,7 +15,7 @@ from portal.api.rate import Allowances
 from portal.api.recognition import Recognition, put_recognition
 from portal.desk import desk_of
 
-__all__ = ["register_api"]
+__all__ = ["register_api", "serve_programs"]
 
 PARTS = (sessions.part, attendance.part, reviews.part, people.part, reports.part, observations.part)
 
@@ -66,14 +66,18 @@ def register_api(app: Flask, exempt: Callable[[Any], Any]) -> None:
             "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
         },
     )
-    app.extensions[ALLOWANCES] = Allowances()
-    put_recognition(app, Recognition(desk_of(app)))
     api = _Api(app)
     for part in PARTS:
         api.register_blueprint(part)
         exempt(part)
     app.register_blueprint(pages)
     app.extensions["gridroll-openapi"] = _tidied(api.spec.to_dict())
+
+
+def serve_programs(app: Flask) -> None:
+    """Count from now on how often each program asks, and let them use the engine and the stores of the app's desk."""
+    app.extensions[ALLOWANCES] = Allowances()
+    put_recognition(app, Recognition(desk_of(app)))
 
 
 @pages.get("/api/v1/openapi.json")

@@ -1,8 +1,6 @@
 """The pages of the history: of everything, and of one session."""
 
-from typing import Any
-
-from flask import Blueprint, current_app, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -122,13 +120,9 @@ def _link(line: HistoryLine, about: About) -> str | None:
         case "student" if session is not None:
             return url_for("entries.page", session_id=session, student_no=about.key)
         case "student":
-            return _address("students.page", student_no=about.key)
+            return url_for("students.page", student_no=about.key)
         case "course":
-            return _address("courses.page", code=about.key)
+            return url_for("courses.page", code=about.key)
         case "review" if session is not None:
             return url_for("reviews.page", session_id=session, review_id=about.key)
     return None
-
-
-def _address(endpoint: str, **named: Any) -> str | None:
-    return url_for(endpoint, **named) if endpoint in current_app.view_functions else None

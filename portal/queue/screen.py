@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from flask import abort, current_app, redirect, render_template, url_for
+from flask import abort, redirect, render_template, url_for
 from sqlalchemy.orm import Session
 
 from db.case import Crop, case_of
@@ -80,7 +80,6 @@ def show(
             else []
         )
     before, following = _neighbours(queue.lines, focus)
-    known = current_app.view_functions
     return render_template(
         "queue/page.html",
         place=place,
@@ -108,8 +107,6 @@ def show(
         following=following,
         told=told,
         tickable={line.review.id for line in queue.lines if suspects_one(line.review)},
-        shows_crops="looks.evidence" in known,
-        shows_photos="students.photo" in known,
     )
 
 

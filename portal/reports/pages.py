@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy.orm import Session
@@ -37,7 +37,6 @@ T = TypeVar("T")
 pages = Blueprint("reports", __name__)
 
 COURSE = "/reports/<course:code>"
-STUDENT = "students.page"
 A_PAGE = 50
 FOLDED = 20
 """Sessions of a course whose ledgers are brought up to date before a page; more are left to the portal's keeper."""
@@ -84,7 +83,6 @@ def course(code: str) -> ResponseReturnValue:
             order=order if order in ORDERS else "name",
             short=sum(map(report.falls_short, report.students)),
             statuses=STATUSES,
-            student_endpoint=STUDENT if STUDENT in current_app.view_functions else None,
             **_form(code, span, refused),
         ),
         400 if refused else 200,

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, Page
 
@@ -11,7 +12,9 @@ from portal.app import close_app
 from portal.server import make_server
 from tests.portal.cast import PASSWORD
 
-__all__ = ["Console", "fits", "served", "sign_in", "visiting"]
+__all__ = ["Console", "accessibility", "faults", "fits", "served", "sign_in", "visiting"]
+
+GRAVE = {"serious", "critical"}
 
 
 @contextmanager
@@ -85,3 +88,40 @@ def fits(page: Page) -> bool:
     """Nothing makes the page itself scroll sideways."""
     inside: bool = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     return inside
+
+
+def faults(page: Page, console: Console, scheme: str) -> list[str]:
+    """What is wrong with the page that is open, in its theme and in the other one."""
+    found = console.take()
+    if not fits(page):
+        found.append(f"wider than the window: {widest(page)}")
+    found += [f"{scheme}: {line}" for line in accessibility(page)]
+    # The other theme differs in colours only.
+    page.emulate_media(color_scheme="light" if scheme == "dark" else "dark")
+    found += [f"not {scheme}: {line}" for line in accessibility(page, ["color-contrast"])]
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    return found
+
+
+def accessibility(page: Page, rules: list[str] | None = None) -> list[str]:
+    """The grave faults that axe-core finds, of these rules or of all."""
+    options: dict[str, object] = {"resultTypes": ["violations"]}
+    if rules is not None:
+        options["runOnly"] = {"type": "rule", "values": rules}
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{fault['id']}: {fault['help']}: {node['html'][:160]}"
+        for fault in found
+        if fault["impact"] in GRAVE
+        for node in fault["nodes"]
+    ]
+
+
+def widest(page: Page) -> str:
+    """What sticks out to the right."""
+    found: str = page.evaluate(
+        """() => [...document.querySelectorAll("main *, header *")]
+          .filter((one) => one.getBoundingClientRect().right > window.innerWidth + 1 && !one.closest(".scroll"))
+          .slice(0, 3).map((one) => one.outerHTML.slice(0, 120)).join(" | ")"""
+    )
+    return found

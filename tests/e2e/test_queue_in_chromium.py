@@ -12,11 +12,10 @@ from db.database import Database, make_database
 from db.report import session_report
 from db.settings import Settings
 from portal.app import create_app
-from tests.e2e.browsing import Console, fits, served, sign_in
-from tests.e2e.test_every_page_in_chromium import accessibility
+from tests.e2e.browsing import Console, accessibility, fits, served, sign_in
 from tests.portal.cast import INSTRUCTOR, START, add_accounts, class_in_doubt
 
-SCREEN, PHONE = 1, 2
+SCREEN, PHONE, NARROW = 1, 2, 3
 """The sessions that are settled on each."""
 
 
@@ -26,6 +25,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Data
     database = make_database(settings.resolved_database_url)
     class_in_doubt(database)
     class_in_doubt(database, START + timedelta(days=7), "Week 6: more doubts")
+    class_in_doubt(database, START + timedelta(days=14), "Week 7: as many")
     with database.writing() as writing:
         add_accounts(writing)
     with served(create_app(settings, database)) as url:
@@ -34,14 +34,14 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Data
 
 
 @contextmanager
-def visit(chromium: Browser, url: str, width: int, scheme: str) -> Iterator[Page]:
-    """An instructor's page, with fingers on a narrow one; in the end its console has nothing to say."""
+def visit(chromium: Browser, url: str, width: int, scheme: str, *, touch: bool = False) -> Iterator[Page]:
+    """An instructor's page; in the end its console has nothing to say."""
     context = chromium.new_context(
         base_url=url,
         viewport={"width": width, "height": 844},
         color_scheme="dark" if scheme == "dark" else "light",
         reduced_motion="reduce",
-        has_touch=width < 600,
+        has_touch=touch,
     )
     page = context.new_page()
     console = Console(page)
@@ -68,12 +68,15 @@ def states(database: Database, session_id: int) -> dict[str, str]:
     return {(one.student_name or one.kind).split()[0]: one.state for one in found}
 
 
-def test_ten_reviews_are_settled_by_keyboard(chromium: Browser, portal: tuple[str, Database]) -> None:
+@pytest.mark.parametrize(("width", "scheme", "meeting"), [(1440, "light", SCREEN), (390, "dark", NARROW)])
+def test_ten_reviews_are_settled_by_keyboard(
+    chromium: Browser, portal: tuple[str, Database], width: int, scheme: str, meeting: int
+) -> None:
     url, database = portal
-    with visit(chromium, url, 1440, "light") as page:
-        page.goto(f"/sessions/{SCREEN}")
+    with visit(chromium, url, width, scheme) as page:
+        page.goto(f"/sessions/{meeting}")
         page.get_by_role("link", name="Settle them one after another").click()
-        expect(page).to_have_url(re.compile(r"/reviews\?session=1$"))
+        expect(page).to_have_url(re.compile(rf"/reviews\?session={meeting}$"))
         assert fits(page)
         assert accessibility(page) == []
         press = page.keyboard.press
@@ -148,7 +151,7 @@ def test_ten_reviews_are_settled_by_keyboard(chromium: Browser, portal: tuple[st
         page.wait_for_timeout(300)
         about(page, "João")
         assert fits(page)
-    found = states(database, SCREEN)
+    found = states(database, meeting)
     assert {name for name, state in found.items() if state == "open"} == {
         "João",
         "Keiko",
@@ -158,13 +161,16 @@ def test_ten_reviews_are_settled_by_keyboard(chromium: Browser, portal: tuple[st
     expected = {"Ada": "confirmed", "Dmitri": "not_this_person", "Elif": "dismissed", "Fatima": "reassigned"}
     assert found | expected | {"Goran": "confirmed", "Hannah": "confirmed"} == found
     with database.reading() as reading:
-        reasons = {one.student_name: one.reason for one in session_report(reading, SCREEN).reviews}
+        reasons = {one.student_name: one.reason for one in session_report(reading, meeting).reviews}
     assert reasons["Hannah Hoffmann"] == "certainc"
 
 
 def test_ten_reviews_are_settled_by_taps_on_a_phone(chromium: Browser, portal: tuple[str, Database]) -> None:
     url, database = portal
-    with visit(chromium, url, 390, "dark") as page, visit(chromium, url, 390, "light") as other:
+    with (
+        visit(chromium, url, 390, "dark", touch=True) as page,
+        visit(chromium, url, 390, "light", touch=True) as other,
+    ):
         page.goto(f"/reviews?session={PHONE}")
         assert fits(page)
         assert accessibility(page) == []

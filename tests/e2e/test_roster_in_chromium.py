@@ -12,8 +12,7 @@ from db.people import find_course
 from db.roster import members_of
 from db.settings import Settings
 from portal.app import create_app
-from tests.e2e.browsing import fits, served, visiting
-from tests.e2e.test_every_page_in_chromium import accessibility
+from tests.e2e.browsing import accessibility, fits, served, visiting
 from tests.portal.cast import COURSE, INSTRUCTOR, STAFF, STUDENT_A, STUDENT_B, class_of_two
 
 HEADER = "student_no,name,email,enrolled_on"

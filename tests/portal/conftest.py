@@ -18,7 +18,7 @@ from db.health import Check, State
 from db.settings import Settings
 from portal.admin.checkup import Checkup
 from portal.admin.office import Office
-from portal.app import close_app, create_app
+from portal.app import close_app, create_app, furnish
 from tests.portal.cast import PASSWORD, class_of_two
 
 
@@ -69,15 +69,42 @@ def database(settings: Settings, new_ledger: Path) -> Iterator[Database]:
     database.close()
 
 
+@pytest.fixture(scope="session")
+def portal(new_ledger: Path, tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """A portal to be furnished by each test: to make one takes longer than most tests do."""
+    home = tmp_path_factory.mktemp("portal")
+    with closing(open_database(f"sqlite:///{new_ledger}")) as database:
+        app = create_app(Settings(home=home), database)
+        close_app(app)
+    return app
+
+
 @pytest.fixture
-def app(settings: Settings, database: Database, compiled_templates: Path) -> Iterator[Flask]:
+def app(portal: Flask, settings: Settings, database: Database) -> Iterator[Flask]:
+    """The portal with the test's settings and ledger. What a test adds to it would outlast the test: see `own_app`."""
+    config, extensions = dict(portal.config), dict(portal.extensions)
+    furnish(portal, settings, database)
+    yield _untried(portal)
+    close_app(portal)
+    portal.config.clear()
+    portal.config.update(config)
+    portal.extensions = extensions
+
+
+@pytest.fixture
+def own_app(settings: Settings, database: Database, compiled_templates: Path) -> Iterator[Flask]:
+    """A portal that the test may add pages to."""
     app = create_app(settings, database)
+    app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(compiled_templates))
+    yield _untried(app)
+    close_app(app)
+
+
+def _untried(app: Flask) -> Flask:
     # What the real trials find is tested where they are made; here they would load models and start servers.
     office: Office = app.extensions["gridroll_office"]
     office.checkup = Checkup(lambda: [("stub", lambda: [Check("stub", State.WORKS, "nothing was tried")])])
-    app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(compiled_templates))
-    yield app
-    close_app(app)
+    return app
 
 
 @pytest.fixture(scope="session")

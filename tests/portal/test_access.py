@@ -383,9 +383,10 @@ def test_every_view_says_whom_it_is_for(app: Flask) -> None:
 
 @pytest.mark.parametrize("email", [None, STUDENT_A, ADMIN])
 def test_a_view_that_declares_nothing_is_open_to_nobody(
-    app: Flask, browser: Browser, meeting: int, email: str | None
+    own_app: Flask, meeting: int, email: str | None
 ) -> None:
-    app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
+    own_app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
+    browser = Browser(own_app.test_client())
     if email is not None:
         browser.sign_in(email)
     answer = browser.get("/forgotten")

@@ -137,7 +137,7 @@ def test_a_server_answers_until_it_is_stopped(app: Flask) -> None:
 
 
 def test_more_visitors_than_threads_wait_their_turn_without_a_word_to_the_terminal(
-    app: Flask, caplog: pytest.LogCaptureFixture
+    own_app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     visitors = 2 * THREADS
     first_are_in = threading.Barrier(THREADS, timeout=20)
@@ -149,8 +149,8 @@ def test_more_visitors_than_threads_wait_their_turn_without_a_word_to_the_termin
             time.sleep(0.2)
         return "done"
 
-    server = make_server(app, "127.0.0.1", 0)
-    app.add_url_rule("/slow", view_func=public(slow))
+    server = make_server(own_app, "127.0.0.1", 0)
+    own_app.add_url_rule("/slow", view_func=public(slow))
     thread = threading.Thread(target=server.serve)
     thread.start()
     try:

@@ -75,14 +75,14 @@ def test_a_body_too_large_is_refused(browser: Browser) -> None:
     ],
 )
 def test_errors_become_pages_that_tell_visitors_nothing_of_the_inside(
-    app: Flask, browser: Browser, error: Exception, code: int, words: str
+    own_app: Flask, error: Exception, code: int, words: str
 ) -> None:
     @public
     def broken() -> str:
         raise error
 
-    app.add_url_rule("/broken", "broken", broken)
-    answer = browser.get("/broken")
+    own_app.add_url_rule("/broken", "broken", broken)
+    answer = Browser(own_app.test_client()).get("/broken")
     assert answer.status_code == code
     assert words in answer.text
     assert "/secret/path" not in answer.text

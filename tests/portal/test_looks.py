@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
-from flask import Flask, abort
+from flask import Flask
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
@@ -16,8 +16,6 @@ from db.look_sheet import look_sheet
 from db.looks import NewLook, NewNaming, NewSighting, record_looks
 from db.people import find_student
 from db.schema import EvidenceRow, JudgementRow, LookRow, PhotoRow
-from portal.access import STAFF as STAFF_ROLES
-from portal.access import allowed
 from portal.desk import desk_of
 from portal.grid_drawing import draw_grid
 from tests.portal.cast import ADMIN, INSTRUCTOR, OTHER_INSTRUCTOR, START, STUDENT_A, class_of_sixteen
@@ -200,10 +198,6 @@ def test_an_entry_shows_the_enrolment_photograph_where_the_portal_has_a_page_for
         writing.add(photo)
         writing.flush()
         number = photo.id
-    if "students.photo" not in app.view_functions:
-        # As the pages of students have it.
-        missing = allowed(*STAFF_ROLES)(lambda student_no, photo_id: abort(404))
-        app.add_url_rule("/students/<student_no>/photos/<int:photo_id>.jpg", "students.photo", missing)
     browser.sign_in(INSTRUCTOR)
     page = browser.get(f"/sessions/{meeting}/entries/S-1").text
     assert f'src="/students/S-1/photos/{number}.jpg"' in page
