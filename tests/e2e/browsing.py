@@ -90,25 +90,17 @@ def fits(page: Page) -> bool:
     return inside
 
 
-def faults(page: Page, console: Console, scheme: str) -> list[str]:
-    """What is wrong with the page that is open, in its theme and in the other one."""
+def faults(page: Page, console: Console) -> list[str]:
+    """What is wrong with the page that is open, at its width and in its theme."""
     found = console.take()
     if not fits(page):
         found.append(f"wider than the window: {widest(page)}")
-    found += [f"{scheme}: {line}" for line in accessibility(page)]
-    # The other theme differs in colours only.
-    page.emulate_media(color_scheme="light" if scheme == "dark" else "dark")
-    found += [f"not {scheme}: {line}" for line in accessibility(page, ["color-contrast"])]
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    return found
+    return found + accessibility(page)
 
 
-def accessibility(page: Page, rules: list[str] | None = None) -> list[str]:
-    """The grave faults that axe-core finds, of these rules or of all."""
-    options: dict[str, object] = {"resultTypes": ["violations"]}
-    if rules is not None:
-        options["runOnly"] = {"type": "rule", "values": rules}
-    found = Axe().run(page, options=options).response["violations"]
+def accessibility(page: Page) -> list[str]:
+    """The grave faults that axe-core finds."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{fault['id']}: {fault['help']}: {node['html'][:160]}"
         for fault in found

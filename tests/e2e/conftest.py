@@ -1,6 +1,8 @@
 """Fixtures for driving the real commands."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 import gridroll as program
+from demo.classroom import CONSENT, write_roster
 from tests.conftest import require
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +88,33 @@ class Gridroll:
 @pytest.fixture
 def gridroll(tmp_path: Path) -> Gridroll:
     return Gridroll(tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def classroom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the cast's `roster.csv` and photographs, and a `home` in which they are enrolled in BIO, to be copied.
+
+    Made once for all processes: to know sixteen faces takes longer than most of what is tried with them.
+    """
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "classroom"
+    with Path(f"{folder}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "home").exists():
+            roster, made = write_roster(folder), Gridroll(folder / "making")
+            made.ok("init")
+            made.ok(
+                "roster", "import", "BIO", str(roster), "--consent", CONSENT, "--time-zone", "Europe/Berlin"
+            )
+            made.home.rename(folder / "home")
+    return folder
+
+
+@pytest.fixture
+def enrolled(gridroll: Gridroll, classroom: Path) -> Gridroll:
+    """A home in which the cast is enrolled in BIO."""
+    shutil.copytree(classroom / "home", gridroll.home)
+    return gridroll
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from db.database import open_database
 from db.report import session_report
-from demo.classroom import CONSENT, write_roster
+from demo.classroom import CONSENT
 from demo.stage import Stage
 from tests.e2e.conftest import Gridroll
 from tests.outside_mongo import OutsideMongo
@@ -27,13 +27,12 @@ def outside(tmp_path: Path) -> Iterator[OutsideMongo]:
 
 
 @pytest.fixture
-def enrolled(gridroll: Gridroll, outside: OutsideMongo, tmp_path: Path) -> Gridroll:
+def meeting(enrolled: Gridroll, outside: OutsideMongo) -> Gridroll:
     """A running session of the cast, with an institute's MongoDB."""
-    gridroll.environment["GRIDROLL_CACHE_URL"] = outside.url
-    gridroll.ok("init")
-    gridroll.ok("roster", "import", "BIO", str(write_roster(tmp_path / "roster")), "--consent", CONSENT)
-    gridroll.ok("session", "start", "BIO", "--starts-at", datetime.now(UTC).isoformat())
-    return gridroll
+    enrolled.environment["GRIDROLL_CACHE_URL"] = outside.url
+    assert "16 written" in enrolled.ok("faces", "rebuild")
+    enrolled.ok("session", "start", "BIO", "--starts-at", datetime.now(UTC).isoformat())
+    return enrolled
 
 
 def looks(gridroll: Gridroll) -> int:
@@ -46,13 +45,13 @@ def looks(gridroll: Gridroll) -> int:
 
 
 def test_a_watch_goes_on_without_the_cache_and_says_when_it_is_gone_and_back(
-    enrolled: Gridroll, outside: OutsideMongo
+    meeting: Gridroll, outside: OutsideMongo
 ) -> None:
     with Stage(None) as stage:
         stage.show(0.0)
-        enrolled.environment["DISPLAY"] = stage.display
+        meeting.environment["DISPLAY"] = stage.display
         said: list[str] = []
-        program = enrolled.start(
+        program = meeting.start(
             "watch", "--session", "1", "--source", "screen:0,0,1600,900", "--every", "1-1"
         )
 
@@ -68,8 +67,8 @@ def test_a_watch_goes_on_without_the_cache_and_says_when_it_is_gone_and_back(
                 time.sleep(0.1)
 
         def wait_for(more: int) -> None:
-            wanted, deadline = looks(enrolled) + more, time.monotonic() + 60
-            while looks(enrolled) < wanted:
+            wanted, deadline = looks(meeting) + more, time.monotonic() + 60
+            while looks(meeting) < wanted:
                 assert program.poll() is None, said
                 assert time.monotonic() < deadline, said
                 time.sleep(0.1)
@@ -91,25 +90,25 @@ def test_a_watch_goes_on_without_the_cache_and_says_when_it_is_gone_and_back(
     assert gone.startswith(f"the face cache at 127.0.0.1:{outside.port} does not answer (")
     assert gone.endswith("); going on without it, slower")
     assert back == f"the face cache at 127.0.0.1:{outside.port} answers again"
-    report = json.loads(enrolled.ok("report", "1", "--format", "json"))
+    report = json.loads(meeting.ok("report", "1", "--format", "json"))
     assert sum(student["joined_at"] is not None for student in report["students"]) == 10
 
 
 def test_commands_work_without_the_cache_and_rebuild_brings_it_up_to_date(
-    enrolled: Gridroll, outside: OutsideMongo, tmp_path: Path
+    meeting: Gridroll, outside: OutsideMongo, classroom: Path
 ) -> None:
     outside.kill()
-    roster = tmp_path / "roster" / "roster.csv"
+    roster = classroom / "roster.csv"
     first, *others = [line.split(",")[0] for line in roster.read_text().splitlines()[1:]]
-    ran = enrolled.run("roster", "import", "BIO", str(roster), "--consent", CONSENT)
+    ran = meeting.run("roster", "import", "BIO", str(roster), "--consent", CONSENT)
     assert (ran.code, ran.err.count("\n")) == (0, 1)
     assert "going on without it, slower" in ran.err
-    removed = enrolled.run("faces", "remove", first)
+    removed = meeting.run("faces", "remove", first)
     assert removed.code == 1  # what is to be erased is not left behind quietly
     assert removed.err.splitlines()[-1].endswith("; start it again")
     outside.start()
-    assert "1 faces of" in enrolled.ok("faces", "remove", first)
+    assert "1 faces of" in meeting.ok("faces", "remove", first)
     count = len(others)
-    assert enrolled.ok("faces", "rebuild") == (
+    assert meeting.ok("faces", "rebuild") == (
         f"{count} faces: 0 written, {count} up to date; 0 of nobody removed\n"
     )

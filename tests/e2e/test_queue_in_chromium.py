@@ -142,6 +142,9 @@ def test_ten_reviews_are_settled_by_keyboard(
         said(page, "It is Ibrahim Issa.")
 
         keys = page.locator("#keys")
+        if width < 640:  # where the list would stand between the answers and what waits
+            expect(keys.get_by_text("dismiss")).to_be_hidden()
+            press("?")
         expect(keys.get_by_text("dismiss")).to_be_visible()
         press("?")
         expect(keys.get_by_text("dismiss")).to_be_hidden()

@@ -16,14 +16,13 @@ from db.ledger import catch_up
 from db.people import find_course
 from db.report import session_report
 from db.tokens import add_token
-from demo.classroom import CONSENT, write_roster
 from demo.script import LESSON
 from portal.bearer import hash_token, new_token
 from portal.report_files import as_json
 from tests.conftest import free_port
 from tests.e2e.conftest import Gridroll
 
-SECONDS, SIZE, STUDENTS = 45, (960, 540), 4
+SECONDS, SIZE = 45, (960, 540)
 START = "2026-11-20T09:00:00+01:00"
 WATCH = ("--every", "4-10", "--seed", "3")
 
@@ -35,17 +34,12 @@ def recording(tmp_path: Path) -> Path:
     for second in range(SECONDS):
         writer.write(cv2.resize(LESSON.draw(float(second)), SIZE, interpolation=cv2.INTER_AREA))
     writer.release()
-    write_roster(tmp_path)
-    # Enrolling takes most of the time; who else is there is nobody's concern here.
-    roster = tmp_path / "roster.csv"
-    roster.write_text("".join(roster.read_text().splitlines(keepends=True)[: 1 + STUDENTS]))
     return path
 
 
-def school(home: Path, folder: Path) -> Gridroll:
+def school(home: Path, classroom: Path) -> Gridroll:
+    shutil.copytree(classroom / "home", home)
     gridroll = Gridroll(home)
-    gridroll.ok("init")
-    gridroll.ok("roster", "import", "BIO", str(folder / "roster.csv"), "--consent", CONSENT)
     gridroll.ok("session", "start", "BIO", "--starts-at", START, "--minutes", "2")
     return gridroll
 
@@ -80,9 +74,9 @@ def told(gridroll: Gridroll) -> dict[str, Any]:
 
 
 def test_the_ledger_of_a_remote_agent_is_that_of_one_on_the_machine_though_the_portal_is_killed(
-    recording: Path, tmp_path: Path
+    recording: Path, classroom: Path, tmp_path: Path
 ) -> None:
-    here = school(tmp_path / "here", tmp_path)
+    here = school(tmp_path / "here", classroom)
     there = Gridroll(tmp_path / "there")
     shutil.copytree(here.home, there.home)
     here.ok("watch", "--session", "1", "--source", str(recording), *WATCH)

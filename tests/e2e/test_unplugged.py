@@ -6,13 +6,11 @@ import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from db.database import open_database
 from db.report import session_report
-from demo.classroom import CONSENT, write_roster
 from demo.stage import Stage
 from tests.e2e.conftest import Gridroll
 
@@ -26,13 +24,11 @@ def stage() -> Iterator[Stage]:
 
 
 @pytest.fixture
-def watching(gridroll: Gridroll, stage: Stage, tmp_path: Path) -> Gridroll:
+def watching(enrolled: Gridroll, stage: Stage) -> Gridroll:
     """A running session of the cast, to be watched on the stage's display."""
-    gridroll.environment["DISPLAY"] = stage.display
-    gridroll.ok("init")
-    gridroll.ok("roster", "import", "BIO", str(write_roster(tmp_path / "roster")), "--consent", CONSENT)
-    assert gridroll.ok("session", "start", "BIO", "--starts-at", datetime.now(UTC).isoformat()).strip() == "1"
-    return gridroll
+    enrolled.environment["DISPLAY"] = stage.display
+    assert enrolled.ok("session", "start", "BIO", "--starts-at", datetime.now(UTC).isoformat()).strip() == "1"
+    return enrolled
 
 
 def start(gridroll: Gridroll, under: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
