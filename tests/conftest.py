@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from db.database import Database, make_database
+from db.database import Database, make_database, open_database
 from db.face_cache import FaceCache, open_cache
 from db.settings import Settings
 from tests.mariadb_server import MariaServer, PortTakenError
@@ -119,18 +119,40 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     server.tell(f"DROP DATABASE {name}")
 
 
+@pytest.fixture(scope="session")
+def new_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty ledger to copy: migrating one for every test would take most of their time."""
+    path = tmp_path_factory.mktemp("ledger") / "gridroll.sqlite"
+    make_database(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def new_tables(mariadb: MariaServer) -> list[str]:
+    """The statements that make an empty ledger, in the database in use, like the one that was migrated."""
+    make_database(mariadb.make("migrated")).close()
+    return mariadb.copying("migrated")
+
+
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(database_url: str, request: pytest.FixtureRequest) -> Iterator[Database]:
     """A migrated database, once on SQLite and once on a real MariaDB."""
-    database = make_database(database_url)
+    if database_url.startswith("sqlite"):
+        shutil.copy(request.getfixturevalue("new_ledger"), database_url.removeprefix("sqlite:///"))
+    else:
+        name = database_url.rpartition("/")[2]
+        server: MariaServer = request.getfixturevalue("mariadb")
+        server.tell(f"USE {name}", *request.getfixturevalue("new_tables"))
+    database = open_database(database_url)
     yield database
     database.close()
 
 
 @pytest.fixture
-def sqlite_database(settings: Settings) -> Iterator[Database]:
+def sqlite_database(settings: Settings, new_ledger: Path) -> Iterator[Database]:
     """The embedded default, for tests that are not about databases."""
-    database = make_database(settings.resolved_database_url)
+    shutil.copy(new_ledger, settings.home / "gridroll.sqlite")
+    database = open_database(settings.resolved_database_url)
     yield database
     database.close()
 

@@ -93,6 +93,19 @@ class MariaServer:
                 connection.execute(text(statement))
         engine.dispose()
 
+    def copying(self, name: str) -> list[str]:
+        """The statements that make all tables of a database, with their rows, in the one that is in use."""
+        engine = create_engine(f"{self.url}/{name}")
+        with engine.connect() as connection:
+            tables = connection.execute(text("SHOW TABLES")).scalars().all()
+            made = [connection.execute(text(f"SHOW CREATE TABLE `{one}`")).one()[1] for one in tables]
+            filled = [
+                one for one in tables if connection.execute(text(f"SELECT 1 FROM `{one}` LIMIT 1")).first()
+            ]
+        engine.dispose()
+        rows = [f"INSERT INTO `{one}` SELECT * FROM `{name}`.`{one}`" for one in filled]
+        return ["SET foreign_key_checks = 0", *made, *rows]
+
     def make(self, name: str, charset: str = "utf8mb4") -> str:
         """Make an empty database; returns its address."""
         self.tell(f"CREATE DATABASE {name} CHARACTER SET {charset}")

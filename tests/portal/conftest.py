@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 from werkzeug.test import TestResponse
 
-from db.database import Database, make_database, open_database
+from db.database import Database, open_database
 from db.health import Check, State
 from db.settings import Settings
 from portal.admin.checkup import Checkup
@@ -51,14 +51,6 @@ class Browser:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path)
-
-
-@pytest.fixture(scope="session")
-def new_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty ledger to copy: migrating one for every test would take most of their time."""
-    path = tmp_path_factory.mktemp("ledger") / "gridroll.sqlite"
-    make_database(f"sqlite:///{path}").close()
-    return path
 
 
 @pytest.fixture
