@@ -29,6 +29,7 @@ from portal.passwords import hash_password
 from portal.report_table import report_table
 from portal.server import make_server
 from portal.timeline import draw_timeline
+from portal.webhooks import Courier
 from recognizer.stores import Stores, open_stores
 from screen_agent.live import LiveStatus
 from screen_agent.preview import write_preview
@@ -127,7 +128,7 @@ def _serve(settings: Settings, stores: Stores, port: int, console: Console) -> N
         highlight=False,
     )
     try:
-        with LedgerKeeper(stores.database):
+        with LedgerKeeper(stores.database), Courier(settings, stores.database):
             server.serve()
     finally:
         close_app(app)

@@ -49,7 +49,6 @@ from portal.own import data, record
 from portal.paths import CodeConverter
 from portal.secret import load_secret_key
 from portal.sign_in import watch_sign_ins
-from portal.uploads import allow_uploads
 
 __all__ = ["close_app", "create_app", "furnish", "public_url"]
 
@@ -99,7 +98,6 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     watch_sign_ins(app)
     # The guard comes before the CSRF check: who may not do a thing need not hear that the form was stale.
     guard(app)
-    allow_uploads(app)
     limit_bodies(app)
     csrf = CSRFProtect(app)
     app.url_map.converters["course"] = CodeConverter

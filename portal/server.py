@@ -24,6 +24,9 @@ PULL_S = 5.0
 SWITCH_S = 0.0005
 """How long a thread keeps the others waiting: by default ten times as long, at each of a page's questions to the ledger."""
 
+YOUNG = 50_000
+"""Objects made before the collector looks for circles among them; by default 700."""
+
 
 class Server:
     """A bound server. `url` is its address; it answers from the moment `serve()` runs."""
@@ -106,6 +109,8 @@ def answer_evenly() -> None:
     # All that was imported stays; looking through it again and again took a fifth of a second each time, of all threads.
     gc.collect()
     gc.freeze()
+    # A page of a large class makes as much as this, and nearly all of it goes without being looked for.
+    gc.set_threshold(YOUNG, 20, 50)
 
 
 def _reason(error: OSError) -> str:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, current_app, request
 
+from portal.bodies import takes
 from portal.desk import desk, desk_of
 from portal.errors import PortalError
 from recognizer.intake import sha256_of
@@ -14,7 +15,6 @@ from recognizer.picture_header import check_picture
 
 __all__ = [
     "Upload",
-    "allow_uploads",
     "largest_body",
     "picture_page",
     "stored_name",
@@ -44,7 +44,7 @@ class Upload:
 def picture_page(view: View) -> View:
     """Let a view take a picture, and its page use the camera."""
     view.__dict__["takes_pictures"] = True
-    return view
+    return takes(lambda settings: settings.max_photo_bytes + AROUND_BYTES, files=True)(view)
 
 
 def takes_pictures(endpoint: str | None) -> bool:
@@ -55,16 +55,6 @@ def takes_pictures(endpoint: str | None) -> bool:
 def largest_body(app: Flask) -> int:
     """Bytes that the server reads of a request before it ends it: enough for a page to say that a picture is too large."""
     return max(int(app.config["LARGEST_BODY"]), TOLD * desk_of(app).settings.max_photo_bytes)
-
-
-def allow_uploads(app: Flask) -> None:
-    """Take larger requests where there is a picture in them. To be called before anything reads forms."""
-    app.before_request(_allow)
-
-
-def _allow() -> None:
-    if takes_pictures(request.endpoint):
-        request.max_content_length = desk().settings.max_photo_bytes + AROUND_BYTES
 
 
 def uploaded(field: str = "photo") -> Upload | None:
