@@ -201,7 +201,7 @@ def _page(tally: Tally, users: int, sightings: int) -> str:
     rows = "\n".join(f"| {' | '.join(row)} |" for row in _rows(tally))
     return f"""# How quick the pages are
 
-Written by `make bench ARGS="portal --write"`: `gridroll serve` (waitress, one process of eight threads) and a durable
+Written by `make bench ARGS="portal --write"`: `gridroll serve` (waitress, and two workers for long pages) and a durable
 MariaDB on the two cores of one machine, 2,000 students, 200 courses and {sightings:,} sightings. {users} visitors ask for
 each page equally often, 1 to 3 seconds after the one before has come, and share those cores with the servers.
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Select, String, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from db.budget import as_price
 from db.errors import GridrollError
+from db.lines import line_of_all
 from db.schema import Course, EngineCallRow, LookRow, SessionRow
 from db.sessions import find_session
 from db.settings import Settings
@@ -140,7 +141,8 @@ def session_costs(session: Session, session_id: int, currency: str, search_price
     `search_price`: of one search, for the comparison.
     """
     row = find_session(session, session_id)
-    return _costs(session, EngineCallRow.session_id == row.id, [row.id], currency, search_price)
+    lines = _lines(session, EngineCallRow.session_id == row.id, currency)
+    return _compared(session, lines, [row.id], currency, search_price)
 
 
 def session_paid(session: Session, session_id: int, currency: str) -> Costs:
@@ -155,15 +157,17 @@ def month_costs(session: Session, month: str, currency: str, search_price: Decim
     """What a calendar month (UTC, as `2026-11`) cost; compared are the sessions held or paid for in it."""
     begins, ends = _span(month)
     within = (EngineCallRow.at >= begins) & (EngineCallRow.at < ends)
-    paid = select(EngineCallRow.session_id).where(within, EngineCallRow.session_id.is_not(None))
+    lines = _lines(session, within, currency)
     held = (SessionRow.starts_at >= begins) & (SessionRow.starts_at < ends)
-    ids = session.scalars(select(SessionRow.id).where(or_(held, SessionRow.id.in_(paid)))).all()
-    return _costs(session, within, ids, currency, search_price)
+    ids = {line.session_id for line in lines if line.session_id is not None}
+    if line := session.scalar(select(line_of_all(SessionRow.id, separator=",")).where(held)):
+        ids.update(map(int, line.split(",")))
+    return _compared(session, lines, ids, currency, search_price)
 
 
-def _costs(
+def _compared(
     session: Session,
-    calls: ColumnElement[bool],
+    lines: tuple[CostLine, ...],
     session_ids: Iterable[int],
     currency: str,
     search_price: Decimal,
@@ -179,7 +183,7 @@ def _costs(
                 hour_ends = (starts_at + (hours + 1) * HOUR).strftime("%Y-%m-%d %H:%M:%S.%f")
                 hourly += int(headcount)
     return Costs(
-        lines=_lines(session, calls, currency),
+        lines=lines,
         currency=currency,
         searched=searched,
         every_look=Would(heads, heads * search_price),
@@ -190,9 +194,9 @@ def _costs(
 def _looks(session_ids: Iterable[int]) -> Select[str, int, int, str]:
     """When each session began, the heads and searches of its looks, and in one line when they were taken and their heads."""
     row = LookRow
-    begins = func.min(cast(SessionRow.starts_at, String))
+    begins = cast(func.min(SessionRow.starts_at), String)
     # Of as many looks as a month has, the driver alone would take most of a page's time.
-    line = func.aggregate_strings(cast(row.taken_at, String) + "," + cast(row.headcount, String), ";")
+    line = line_of_all(row.taken_at, ",", row.headcount, separator=";")
     query = select(begins, func.sum(row.headcount), func.sum(row.searches), line)
     query = query.join(SessionRow, SessionRow.id == row.session_id)
     return query.where(row.session_id.in_(session_ids)).group_by(row.session_id)

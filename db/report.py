@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 from db.disputes import texts_of
 from db.doubts import DISPUTE
 from db.judgements import reviews_of
+from db.lines import line_of_all
 from db.names import name_order
 from db.reviews import review_mark
 from db.rules import Interval
@@ -293,12 +294,9 @@ def _entries(
 ) -> dict[tuple[int, int], tuple[Any, tuple[Interval, ...]]]:
     """Entries with their stays, by session and student. Plain rows: objects would take several times as long."""
     row, stay = AttendanceRow, IntervalRow
-    moments = [
-        func.coalesce(cast(column, String), "")
-        for column in (stay.seen_from, stay.seen_to, stay.not_before, stay.not_after)
-    ]
+    bounds = [func.coalesce(cast(column, String), "") for column in (stay.not_before, stay.not_after)]
     # A line for each entry: a row for each stay, with its entry beside it, takes the driver five times as long.
-    line = func.aggregate_strings(moments[0] + "," + moments[1] + "," + moments[2] + "," + moments[3], ";")
+    line = line_of_all(stay.seen_from, ",", stay.seen_to, ",", bounds[0], ",", bounds[1], separator=";")
     stays = select(line).where(stay.attendance_id == row.id).scalar_subquery().label("stays")
     query = select(*(getattr(row, name) for name in ("session_id", "student_id", *ENTRY)), stays)
     return {

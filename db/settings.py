@@ -223,6 +223,12 @@ class Settings(BaseSettings):
         description="Proxies before the portal that each add to `X-Forwarded-For` and set `X-Forwarded-Proto`. 0: what "
         "these headers say is not believed.",
     )
+    portal_workers: int = Field(
+        default=2,
+        ge=0,
+        le=32,
+        description="Processes beside the portal's own that make the pages which take long. 0: it makes them itself.",
+    )
     portal_idle_minutes: int = Field(
         default=120, ge=5, le=10_080, description="A sign-in ends after so long without a request."
     )

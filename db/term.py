@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ColumnElement, String, case, cast, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
+from db.lines import line_of_all
 from db.names import name_order
 from db.people import find_course
 from db.schema import AttendanceRow, Course, Enrolment, LookRow, SessionRow, Student
@@ -59,7 +60,7 @@ class TermLine:
     """A student's term. `statuses`: one for each session, None where nobody expected them or none was held.
 
     `attended` of `counted` sessions: excused, unverified and running ones don't count. `counts`: all statuses shown.
-    `minutes`: present in all of them together. `email`: of the roster, which other systems know them by.
+    `minutes`: present in all of them together; 0 where a report was asked for without. `email`: of the roster, which other systems know them by.
     """
 
     student_no: str
@@ -102,15 +103,18 @@ def term_report(
     now: datetime,
     from_at: datetime | None = None,
     until_at: datetime | None = None,
+    *,
+    minutes: bool = True,
 ) -> TermReport:
     """The sessions of a course that begin from `from_at` on and before `until_at`; None: no limit.
 
     `now` decides which of them are running, and which are left out: see `is_told`. Raises NotFoundError for a course that is
-    none. The number of statements does not depend on how many students and sessions there are.
+    none. The number of statements does not depend on how many students and sessions there are. `minutes`: whether they are wanted;
+    the statuses alone are read from an index.
     """
     course = find_course(session, course_code)
     meetings = _meetings(session, course, now, from_at, until_at)
-    entries = _entries(session, meetings)
+    entries = _entries(session, meetings, minutes)
     # An excuse for next week makes entries too: a session was held when it was looked at, or when staff say so.
     held = _looked_at(session, meetings) | entries.written
     students = _students(
@@ -220,21 +224,24 @@ def _meetings(
     return [_Meeting(*row) for row in session.execute(query.order_by(SessionRow.starts_at, SessionRow.id))]
 
 
-def _entries(session: Session, meetings: Collection[_Meeting]) -> _Entries:
+def _entries(session: Session, meetings: Collection[_Meeting], minutes: bool) -> _Entries:
     row = AttendanceRow
-    micros = cast(cast(func.round(row.minutes * MICROS), BigInteger), String)
-    # One line for each session: of as many rows as a course has in a term, the driver alone would take most of a page's time.
-    said = func.aggregate_strings(cast(row.student_id, String) + " " + row.status + " " + micros, ",")
-    query = select(row.session_id, said, func.max(case((row.source == "staff", 1), else_=0)))
-    query = query.where(row.session_id.in_([one.id for one in meetings])).group_by(row.session_id)
+    micros = cast(func.round(row.minutes * MICROS), BigInteger)
+    parts = (row.student_id, ",", micros) if minutes else (row.student_id,)
+    # Of as many rows as a course has in a term, the driver alone would take most of a page's time.
+    line_of_them = line_of_all(*parts, separator=",")
+    by_staff = func.max(case((row.source == "staff", 1), else_=0))
+    query = select(row.session_id, row.status, line_of_them, by_staff)
+    query = query.where(row.session_id.in_([one.id for one in meetings])).group_by(row.session_id, row.status)
     found = _Entries({one.id: {} for one in meetings}, defaultdict(int), set())
-    for session_id, line, by_staff in session.execute(query):
-        statuses = found.statuses[session_id]
-        for entry in line.split(","):
-            student_id, status, spent = entry.split(" ")
-            statuses[int(student_id)] = status
-            found.micros[int(student_id)] += int(spent)
-        if by_staff:
+    for session_id, status, line, staff_wrote in session.execute(query):
+        numbers = list(map(int, line.split(",")))
+        students = numbers[::2] if minutes else numbers
+        found.statuses[session_id].update(dict.fromkeys(students, status))
+        if minutes:
+            for student_id, micros_spent in zip(students, numbers[1::2], strict=True):
+                found.micros[student_id] += micros_spent
+        if staff_wrote:
             found.written.add(session_id)
     return found
 

@@ -1,15 +1,16 @@
 """How many came to a course: persons seen per day and per hour of the day, and what was detected in all."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, String, cast, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import Row, Select, SQLColumnExpression, String, case, func, or_, select
+from sqlalchemy.orm import Session
 
+from db.lines import line_of_all
 from db.people import find_course
 from db.schema import AttendanceRow, IntervalRow, LookRow, SessionRow
 from db.term import is_told
@@ -17,7 +18,8 @@ from db.term import is_told
 __all__ = ["Detections", "Turnout", "TurnoutDay", "TurnoutHour", "turnout_of"]
 
 HOUR = timedelta(hours=1)
-MINUTE = len("2026-11-22 09:15")
+TEN_MINUTES = timedelta(minutes=10)
+WHOLE_HOUR = "2026-11-22 09:00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def turnout_of(
     """Of the sessions that begin from `from_at` on and before `until_at`; None: no limit. `now`: see `db.term.is_told`.
 
     A person was seen where a look recognised them; what staff wrote over an entry changes nothing here. The number of
-    statements is always the same. Raises NotFoundError for a course that is none.
+    statements does not depend on how many there are. Raises NotFoundError for a course that is none.
     """
     course = find_course(session, course_code)
     zone = ZoneInfo(course.time_zone)
@@ -107,7 +109,7 @@ def turnout_of(
     found = _detections(session, [one.id for one in meetings])
     seen_on: dict[date, set[str]] = defaultdict(set)
     seen_in: dict[tuple[date, int], set[str]] = defaultdict(set)
-    for students, hours in _seen(session, [one.id for one in meetings], zone):
+    for students, hours in _seen(session, meetings, zone):
         for on, hour in hours:
             seen_on[on] |= students
             seen_in[on, hour] |= students
@@ -158,56 +160,68 @@ def _detections(session: Session, ids: Sequence[int]) -> dict[int, Detections]:
 
 
 def _seen(
-    session: Session, ids: Sequence[int], zone: ZoneInfo
+    session: Session, meetings: Sequence[Row[int, datetime, datetime]], zone: ZoneInfo
 ) -> Iterator[tuple[set[str], Collection[tuple[date, int]]]]:
     """Students, and the days and hours in which looks recognised them; as often as need be."""
     entry, stay = AttendanceRow, IntervalRow
     hours_of = _Hours(zone)
-    long = []
-    first_and_last = _spans(entry.joined_at, entry.last_seen_at).where(
-        entry.session_id.in_(ids), entry.source != "staff", entry.joined_at.is_not(None)
-    )
-    for session_id, students, span in _unpacked(session, first_and_last):
-        hours = hours_of[span]
+    exact = _exactness(zone, [moment for _, *both in meetings for moment in both])
+    by_staff = entry.source == "staff"
+    written, long = set(), set()
+    joined_at = case((by_staff, None), else_=entry.joined_at)
+    first_and_last = _spans(joined_at, entry.last_seen_at, exact, func.max(case((by_staff, 1), else_=0)))
+    for session_id, first, last, line, has_staff in session.execute(
+        first_and_last.where(entry.session_id.in_([one.id for one in meetings]))
+    ):
+        if first is None:  # by staff, or not seen at all
+            written |= {session_id} if has_staff else set()
+            continue
+        hours = hours_of[first, last]
         if len(hours) <= 2:
-            yield students, hours
+            yield set(line.split(",")), hours
         else:  # somebody may have been away for the whole of an hour between
-            long.append(session_id)
+            long.add(session_id)
+    if not (written or long):
+        return
     stays = (
-        _spans(stay.seen_from, stay.seen_to)
+        _spans(stay.seen_from, stay.seen_to, exact)
         .join(stay, stay.attendance_id == entry.id)
-        .where(entry.session_id.in_(ids), or_(entry.source == "staff", entry.session_id.in_(set(long))))
+        .where(entry.session_id.in_(written | long), or_(by_staff, entry.session_id.in_(long)))
     )
-    for _, students, span in _unpacked(session, stays):
-        yield students, hours_of[span]
+    for _, first, last, line in session.execute(stays):
+        yield set(line.split(",")), hours_of[first, last]
 
 
-def _spans(begins: InstrumentedAttribute[Any], ends: InstrumentedAttribute[Any]) -> Select[int, str]:
-    """Sessions, and of each in one line the students and from which minute to which."""
+def _exactness(zone: ZoneInfo, moments: Iterable[datetime]) -> str:
+    """A moment in UTC, written no more exactly than hours of the zone's clock take: so that many of a class's are alike."""
+    offsets = {moment.astimezone(zone).utcoffset() or timedelta(0) for moment in moments}
+    for step, written in ((HOUR, "2026-11-22 09"), (TEN_MINUTES, "2026-11-22 09:1")):
+        if not any(offset % step for offset in offsets):
+            return written
+    return "2026-11-22 09:15"
+
+
+def _spans(
+    begins: SQLColumnExpression[Any],
+    ends: SQLColumnExpression[Any],
+    exact: str,
+    *others: SQLColumnExpression[Any],
+) -> Select[*tuple[Any, ...]]:
+    """Sessions, from when until when, who has that in common in one line, and `others`."""
     entry = AttendanceRow
-    first, last = (func.substr(cast(at, String), 1, MINUTE, type_=String) for at in (begins, ends))
+    first, last = (func.substr(at, 1, len(exact), type_=String()) for at in (begins, ends))
     # Of as many rows as a course has in a term, the driver alone would take most of a page's time.
-    line = func.aggregate_strings(first + last + cast(entry.student_id, String), ";")
-    return select(entry.session_id, line).group_by(entry.session_id)
+    line = line_of_all(entry.student_id, separator=",")
+    return select(entry.session_id, first, last, line, *others).group_by(entry.session_id, first, last)
 
 
-def _unpacked(session: Session, query: Select[int, str]) -> Iterator[tuple[int, set[str], str]]:
-    """Sessions, students and a span that they have in common."""
-    for session_id, line in session.execute(query):
-        together: dict[str, set[str]] = defaultdict(set)
-        for one in line.split(";"):
-            together[one[: 2 * MINUTE]].add(one[2 * MINUTE :])
-        for span, students in together.items():
-            yield session_id, students, span
-
-
-class _Hours(dict[str, tuple[tuple[date, int], ...]]):
-    """The days and hours of the zone's clock from one minute in UTC, as databases write it, to another; both belong to it."""
+class _Hours(dict[tuple[str, str], tuple[tuple[date, int], ...]]):
+    """The days and hours of the zone's clock from one moment in UTC, as `_spans` tells it, to another; both belong to it."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
 
-    def __missing__(self, span: str) -> tuple[tuple[date, int], ...]:
-        begins, ends = (datetime.fromisoformat(f"{text}+00:00") for text in (span[:MINUTE], span[MINUTE:]))
+    def __missing__(self, span: tuple[str, str]) -> tuple[tuple[date, int], ...]:
+        begins, ends = (datetime.fromisoformat(f"{text}{WHOLE_HOUR[len(text) :]}+00:00") for text in span)
         self[span] = found = tuple(_hours(begins, ends, self._zone))
         return found

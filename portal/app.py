@@ -12,6 +12,7 @@ from portal import (
     admin,
     balance,
     calendars,
+    cells,
     courses,
     dashboard,
     entries,
@@ -106,7 +107,17 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     for blueprint in accounts.pages:
         app.register_blueprint(blueprint)
     register_api(app, csrf.exempt)
-    for words in (moments, wording, entry_words, review_words, look_words, course_words, balance, queue):
+    for words in (
+        moments,
+        wording,
+        cells,
+        entry_words,
+        review_words,
+        look_words,
+        course_words,
+        balance,
+        queue,
+    ):
         app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     account = "account.page" if "account.page" in app.view_functions else None

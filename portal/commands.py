@@ -132,6 +132,7 @@ def serve(host: str | None, port: int | None) -> None:
     from portal.keeper import LedgerKeeper
     from portal.server import answer_evenly, make_server
     from portal.webhooks import Courier
+    from portal.workers import Workers
 
     settings = load_settings()
     with _database() as database, _cache(settings) as cache, LedgerKeeper(database):
@@ -152,7 +153,11 @@ def serve(host: str | None, port: int | None) -> None:
         sys.stdout.flush()
         answer_evenly()
         try:
-            with sweeping(settings, database), Courier(settings, database):
+            with (
+                sweeping(settings, database),
+                Courier(settings, database),
+                Workers(app, settings.portal_workers),
+            ):
                 server.serve()
         finally:
             close_app(app)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -48,7 +49,13 @@ def hours(moment: datetime, time_zone: str) -> str:
 
 def clock(moment: datetime | None, time_zone: str) -> str:
     """e.g. `09:02:55`; a dash for None."""
-    return DASH if moment is None else f"{local(moment, time_zone):%H:%M:%S}"
+    return DASH if moment is None else _clock(moment, time_zone)
+
+
+@lru_cache(4096)
+def _clock(moment: datetime, time_zone: str) -> str:
+    # Kept: whoever a look saw has its moment in their row, so that a page shows the same few hundreds of times.
+    return f"{local(moment, time_zone):%H:%M:%S}"
 
 
 def zone(moment: datetime, time_zone: str) -> str:

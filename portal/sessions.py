@@ -17,6 +17,7 @@ from portal.report_files import as_csv, as_json, as_xlsx, file_stem
 from portal.session_page import SESSION, live_parts, session_page
 from portal.sign_in import unattended, viewer
 from portal.timeline import draw_timeline
+from portal.workers import takes_long
 
 __all__ = ["pages"]
 
@@ -29,6 +30,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 @pages.get("/sessions")
 @allowed(*STAFF)
+@takes_long
 def listing() -> ResponseReturnValue:
     user, now = viewer(), desk().now()
     assert user is not None
@@ -50,6 +52,7 @@ def listing() -> ResponseReturnValue:
 
 @pages.get(f"/sessions/{SESSION}")
 @allowed(*STAFF)
+@takes_long
 def page(session_id: int) -> ResponseReturnValue:
     return session_page(session_id)
 
@@ -81,6 +84,7 @@ def looks(session_id: int) -> Response:
 
 @pages.get(f"/sessions/{SESSION}/timeline.svg")
 @allowed(*STAFF)
+@takes_long
 def timeline(session_id: int) -> Response:
     """`on`: for a page of light or dark paper, which says itself which session it is; else a picture to keep."""
     report, paper = _report(session_id), request.args.get("on")
@@ -90,6 +94,7 @@ def timeline(session_id: int) -> Response:
 
 @pages.get(f"/sessions/{SESSION}/report.csv")
 @allowed(*STAFF)
+@takes_long
 def report_csv(session_id: int) -> Response:
     report = _report(session_id)
     # Spreadsheets read UTF-8 as such only behind a byte order mark.
@@ -98,6 +103,7 @@ def report_csv(session_id: int) -> Response:
 
 @pages.get(f"/sessions/{SESSION}/report.xlsx")
 @allowed(*STAFF)
+@takes_long
 def report_xlsx(session_id: int) -> Response:
     report = _report(session_id)
     return _file(as_xlsx(report), XLSX, f"{file_stem(report)}.xlsx")
@@ -105,6 +111,7 @@ def report_xlsx(session_id: int) -> Response:
 
 @pages.get(f"/sessions/{SESSION}/report.json")
 @allowed(*STAFF)
+@takes_long
 def report_json(session_id: int) -> Response:
     report = _report(session_id)
     content = json.dumps(as_json(report), ensure_ascii=False, indent=2) + "\n"

@@ -54,6 +54,8 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.setenv("GRIDROLL_HOME", str(tmp_path / "home"))
+    # Two more processes for each portal that a test starts; tests/portal/test_workers.py is about them.
+    monkeypatch.setenv("GRIDROLL_PORTAL_WORKERS", "0")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")

@@ -22,8 +22,8 @@ class AttendanceRow(Base):
     __tablename__ = "attendance"
     __table_args__ = table_args(
         UniqueConstraint("session_id", "student_id"),
-        # How many came to each of many sessions is read from it alone.
-        Index("ix_attendance_session_status", "session_id", "status"),
+        # How many came to each of many sessions, and who, is read from it alone.
+        Index("ix_attendance_session_status", "session_id", "status", "student_id", "source"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)

@@ -18,10 +18,18 @@ class EngineCallRow(Base):
     """
 
     __tablename__ = "engine_calls"
-    __table_args__ = table_args(Index("ix_engine_calls_session_at", "session_id", "ended_at"))
+    __table_args__ = table_args(
+        Index("ix_engine_calls_session_at", "session_id", "ended_at"),
+        # A month's bill is read from it alone; calls are stored in the order of time, so it grows at its end.
+        Index(
+            "ix_engine_calls_bill",
+            *("ended_at", "session_id", "engine", "operation"),
+            *("outcome", "currency", "billed", "price_micros"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
-    at: Mapped[datetime] = mapped_column("ended_at", UTCDateTime, index=True)
+    at: Mapped[datetime] = mapped_column("ended_at", UTCDateTime)
     engine: Mapped[str] = mapped_column(Identifier(32))
     operation: Mapped[str] = mapped_column(Identifier(64))
     attempts: Mapped[int] = mapped_column(Integer)

@@ -80,7 +80,9 @@ class LookRow(Base):
 
     __tablename__ = "looks"
     __table_args__ = table_args(
-        UniqueConstraint("session_id", "uid"), Index("ix_looks_session_taken", "session_id", "taken_at")
+        UniqueConstraint("session_id", "uid"),
+        # What a month's looks would have cost is read from it alone.
+        Index("ix_looks_session_taken", "session_id", "taken_at", "id", "headcount", "searches"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)

@@ -33,6 +33,7 @@ from portal.downloads import CSV, download
 from portal.history.words import history_lines
 from portal.prices import money
 from portal.sign_in import viewer
+from portal.workers import takes_long
 
 __all__ = ["pages"]
 
@@ -95,6 +96,7 @@ def settings() -> ResponseReturnValue:
 
 @pages.get("/admin/costs")
 @allowed("admin")
+@takes_long
 def costs() -> ResponseReturnValue:
     current = month_of(desk().now())
     month, refused = request.args.get("month", "").strip() or current, ""
@@ -129,6 +131,7 @@ def costs() -> ResponseReturnValue:
 
 @pages.get("/admin/costs.csv")
 @allowed("admin")
+@takes_long
 def costs_file() -> ResponseReturnValue:
     month = request.args.get("month", "").strip() or month_of(desk().now())
     try:

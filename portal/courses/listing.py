@@ -11,6 +11,7 @@ from portal.access import OFFICE, STAFF, allowed
 from portal.courses.blueprint import Refusal, attempt, pages, user
 from portal.courses.forms import DetailsForm
 from portal.desk import desk
+from portal.workers import takes_long
 
 __all__ = ["TIME_ZONES", "listing", "make"]
 
@@ -19,6 +20,7 @@ TIME_ZONES = sorted(available_timezones())
 
 @pages.get("/courses")
 @allowed(*STAFF)
+@takes_long
 def listing() -> ResponseReturnValue:
     return _page(DetailsForm(time_zone="UTC"))
 

@@ -20,6 +20,7 @@ from portal.own.person import person
 from portal.session_page import SESSION
 from portal.strip import draw_strip
 from portal.wording import STATUSES
+from portal.workers import takes_long
 
 __all__ = ["pages"]
 
@@ -42,6 +43,7 @@ class Standing:
 
 @pages.get("/me")
 @allowed("student")
+@takes_long
 def page() -> ResponseReturnValue:
     me, now = person(), desk().now()
     with desk().database.reading() as reading:

@@ -17,6 +17,7 @@ from portal.queue.screen import Told, show
 from portal.reviews import LONGEST_REASON, REVIEW, draft_of, give_answer, judging
 from portal.session_page import SESSION
 from portal.sign_in import viewer
+from portal.workers import takes_long
 from recognizer.judging import Settlement
 
 __all__ = ["pages"]
@@ -29,6 +30,7 @@ LONGEST_SEARCH = 100
 
 @pages.get("/reviews")
 @allowed(*STAFF)
+@takes_long
 def page() -> ResponseReturnValue:
     place = place_of(request.args)
     if place.session is not None:

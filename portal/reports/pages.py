@@ -16,6 +16,7 @@ from db.sessions import find_session
 from db.term import TermReport, term_report
 from db.turnout import Turnout, turnout_of
 from portal.access import STAFF, allowed
+from portal.cells import MARKS
 from portal.desk import desk
 from portal.downloads import CSV, XLSX, download, stem
 from portal.errors import PortalError
@@ -29,6 +30,7 @@ from portal.session_page import SESSION
 from portal.sign_in import viewer
 from portal.term_files import term_csv
 from portal.wording import STATUSES, attended_percent
+from portal.workers import takes_long
 
 __all__ = ["pages"]
 
@@ -44,6 +46,7 @@ FOLDED = 20
 
 @pages.get("/reports")
 @allowed(*STAFF)
+@takes_long
 def page() -> ResponseReturnValue:
     user = viewer()
     assert user is not None
@@ -61,10 +64,11 @@ def page() -> ResponseReturnValue:
 
 @pages.get(COURSE)
 @allowed(*STAFF)
+@takes_long
 def course(code: str) -> ResponseReturnValue:
     span, refused = _span()
     order = request.args.get("order", "name")
-    report = _term(code, span)
+    report = _term(code, span, minutes=False)
     at = None if request.args.get("at") is None else _number("at")
     matrix = matrix_of(report, order, at, _number("row"), request.args.get("whole") == "1")
     bars = [
@@ -83,6 +87,7 @@ def course(code: str) -> ResponseReturnValue:
             order=order if order in ORDERS else "name",
             short=sum(map(report.falls_short, report.students)),
             statuses=STATUSES,
+            marks=MARKS,
             **_form(code, span, refused),
         ),
         400 if refused else 200,
@@ -91,6 +96,7 @@ def course(code: str) -> ResponseReturnValue:
 
 @pages.get(f"{COURSE}/turnout")
 @allowed(*STAFF)
+@takes_long
 def turnout(code: str) -> ResponseReturnValue:
     span, refused = _span()
     report = _turnout(code, span)
@@ -124,6 +130,7 @@ def turnout(code: str) -> ResponseReturnValue:
 
 @pages.get(f"{COURSE}/report.csv")
 @allowed(*STAFF)
+@takes_long
 def report_csv(code: str) -> ResponseReturnValue:
     # Spreadsheets read UTF-8 as such only behind a byte order mark.
     return _file(code, "attendance.csv", CSV, lambda span: term_csv(_term(code, span)).encode("utf-8-sig"))
@@ -131,6 +138,7 @@ def report_csv(code: str) -> ResponseReturnValue:
 
 @pages.get(f"{COURSE}/report.xlsx")
 @allowed(*STAFF)
+@takes_long
 def report_workbook(code: str) -> ResponseReturnValue:
     def content(span: Span) -> bytes:
         def both(reading: Session) -> tuple[TermReport, Turnout]:
@@ -144,30 +152,35 @@ def report_workbook(code: str) -> ResponseReturnValue:
 
 @pages.get(f"{COURSE}/turnout.csv")
 @allowed(*STAFF)
+@takes_long
 def turnout_file(code: str) -> ResponseReturnValue:
     return _file(code, "turnout.csv", CSV, lambda span: turnout_csv(_turnout(code, span)).encode("utf-8-sig"))
 
 
 @pages.get(f"{COURSE}/moodle-grades.csv")
 @allowed(*STAFF)
+@takes_long
 def moodle_grades_file(code: str) -> ResponseReturnValue:
     return _file(code, "moodle-grades.csv", CSV, lambda span: moodle_grades(_term(code, span)).encode())
 
 
 @pages.get(f"{COURSE}/moodle-attendance.csv")
 @allowed(*STAFF)
+@takes_long
 def moodle_term_file(code: str) -> ResponseReturnValue:
     return _file(code, "moodle-attendance.csv", CSV, lambda span: moodle_term(_term(code, span)).encode())
 
 
 @pages.get(f"{COURSE}/canvas-grades.csv")
 @allowed(*STAFF)
+@takes_long
 def canvas_grades_file(code: str) -> ResponseReturnValue:
     return _file(code, "canvas-grades.csv", CSV, lambda span: canvas_grades(_term(code, span)).encode())
 
 
 @pages.get(f"/sessions/{SESSION}/moodle.csv")
 @allowed(*STAFF)
+@takes_long
 def moodle_session_file(session_id: int) -> Response:
     desk().follow(session_id)
     with desk().database.reading() as reading:
@@ -188,8 +201,11 @@ def _file(code: str, name: str, mimetype: str, content: Callable[[Span], bytes])
     return download(content(span), mimetype, f"{stem(code, *days)}-{name}")
 
 
-def _term(code: str, span: Span) -> TermReport:
-    return _read(code, lambda reading: term_report(reading, code, desk().now(), *_days(reading, code, span)))
+def _term(code: str, span: Span, *, minutes: bool = True) -> TermReport:
+    def work(reading: Session) -> TermReport:
+        return term_report(reading, code, desk().now(), *_days(reading, code, span), minutes=minutes)
+
+    return _read(code, work)
 
 
 def _turnout(code: str, span: Span) -> Turnout:

@@ -22,6 +22,7 @@ from portal.desk import desk
 from portal.moments import local
 from portal.report_files import safe_text
 from portal.roster.blueprint import ROSTER, pages
+from portal.workers import takes_long
 
 __all__ = ["COLUMNS", "download", "member", "page", "remove", "roster_page", "template"]
 
@@ -43,6 +44,7 @@ class Part:
 
 @pages.get(ROSTER)
 @allowed(*STAFF)
+@takes_long
 def page(code: str) -> ResponseReturnValue:
     return roster_page(code)
 
@@ -71,6 +73,7 @@ def remove(code: str, student_no: str) -> ResponseReturnValue:
 
 @pages.get(f"{ROSTER}.csv")
 @allowed(*STAFF)
+@takes_long
 def download(code: str) -> Response:
     with desk().database.reading() as reading:
         course = find_course(reading, code)

@@ -8,6 +8,7 @@ from portal.access import STAFF, allowed
 from portal.desk import desk
 from portal.paging import Pager, page_number
 from portal.students.blueprint import current, pages
+from portal.workers import takes_long
 
 __all__ = ["listing"]
 
@@ -18,6 +19,7 @@ LACKS = {"photo": "No photograph", "face": "No face indexed", "consent": "No con
 
 @pages.get("/students")
 @allowed(*STAFF)
+@takes_long
 def listing() -> ResponseReturnValue:
     user = current()
     search = request.args.get("q", "").strip()[:LONGEST_SEARCH]

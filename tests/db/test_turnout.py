@@ -21,10 +21,10 @@ LATER = NINE + timedelta(days=365)
 class Course:
     """Two students, and sessions with the stays that a test writes down."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, zone: str = "Europe/Berlin") -> None:
         self.database = database
         with database.writing() as session:
-            course = make_course(session, "BIO", "Europe/Berlin")
+            course = make_course(session, "BIO", zone)
             lines = [RosterLine(name, name, "", "", "") for name in ("Ann", "Ben")]
             self.ids = {student.name: student.id for student in enrol(session, course, lines)}
 
@@ -100,6 +100,29 @@ def test_days_and_hours_are_those_of_the_courses_clock_also_where_it_is_set_back
         found = turnout_of(session, "BIO", LATER)
     assert [(day.on.day, day.persons) for day in found.days] == [(24, 1), (25, 1)]
     assert [(hour.hour, hour.persons) for hour in found.hours] == [(0, 1), (1, 1), (2, 1), (3, 1), (23, 1)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "last", "hours"),
+    [
+        ("Asia/Kolkata", 20, 40, [13, 14]),  # half past the hour of UTC, where an hour begins
+        ("Asia/Kolkata", 31, 59, [14]),
+        ("Asia/Kolkata", 0, 29, [13]),
+        ("Asia/Kathmandu", 10, 20, [13, 14]),  # a quarter past it
+        ("Asia/Kathmandu", 16, 20, [14]),
+        ("Asia/Kathmandu", 1, 14, [13]),
+        ("Europe/Berlin", 0, 59, [9]),
+    ],
+)
+def test_hours_are_those_of_clocks_that_begin_them_at_other_minutes(
+    database: Database, zone: str, first: int, last: int, hours: list[int]
+) -> None:
+    course = Course(database, zone)
+    course.hold(NINE, 60, Ann=(first, last), Ben=(first, last))
+    with database.reading() as session:
+        found = turnout_of(session, "BIO", LATER).hours
+    assert [hour.hour for hour in found if hour.persons] == hours
+    assert {hour.persons for hour in found if hour.persons} == {2}
 
 
 def test_days_of_sessions_to_come_have_no_class_yet(course: Course) -> None:
