@@ -46,9 +46,19 @@ __all__ = [
 
 CAME = ("present", "late", "left_early")
 ENTRY = (
-    *("status", "joined_at", "joined_after", "last_seen_at", "left_before", "minutes", "confidence"),
-    *("source", "machine_status", "remark", "version"),
+    *(
+        "status",
+        "joined_at",
+        "joined_after",
+        "last_seen_at",
+        "left_before",
+        "minutes",
+        "confidence",
+        "source",
+    ),
+    *("machine_status", "remark", "version"),
 )
+"""Columns of an entry, in the order in which `_line_of` takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,9 +344,12 @@ def _line_of(
     enrolled: bool = True,
     said: str = "",
 ) -> StudentLine:
-    fields = {column: getattr(entry, column) for column in ENTRY}
+    # By position: of a class of hundreds, names take as long as all the rest.
+    status, joined_at, joined_after, last_seen_at, left_before, minutes, confidence, source, *rest = entry[2:]
+    machine_status, remark, version = rest[:3]
     return StudentLine(
-        student_no=number, name=name, intervals=intervals, enrolled=enrolled, said=said, **fields
+        *(number, name, status, joined_at, joined_after, last_seen_at, left_before, minutes, confidence),
+        *(source, intervals, machine_status, remark, version, enrolled, said),
     )
 
 

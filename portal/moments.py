@@ -119,6 +119,7 @@ def age(span: timedelta) -> str:
     return "under a minute ago" if span < timedelta(minutes=1) else f"{length_words(span)} ago"
 
 
+@lru_cache(4096)
 def utc_text(moment: datetime) -> str:
     """ISO 8601 in UTC with microseconds and `Z`, e.g. `2026-03-02T08:02:55.000000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

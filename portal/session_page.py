@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import get_template_attribute, render_template, request
+from flask import render_template, request
 from markupsafe import Markup
 
 from db.budget import budget_of
@@ -15,6 +15,7 @@ from portal.desk import desk
 from portal.figures import figures, is_running
 from portal.prices import cost_sentence
 from portal.roll_filter import RollFilter
+from portal.roll_rows import attendance_row
 from portal.timeline import draw_timeline
 from portal.wording import STATUSES
 
@@ -81,7 +82,7 @@ def roll_parts(session_id: int, student_no: str, undo: dict[str, Any]) -> dict[s
     line = next(line for line in report.students if line.student_no == student_no)
     told = _figures(report)
     return {
-        "row": get_template_attribute("sessions/_row.html", "attendance_row")(report.session, line),
+        "row": attendance_row(line, report.session),
         "told": render_template("sessions/_told.html", undo=undo, **told),
         "parts": {"figures": render_template("sessions/_figures.html", cost=cost, **told)},
     }
