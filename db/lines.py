@@ -13,8 +13,9 @@ __all__ = ["line_of_all"]
 class line_of_all(FunctionElement[str]):  # noqa: N801 - a function of SQL
     """An aggregate: of each row of a group its columns and texts, one after another, and `separator` between rows.
 
-    Rows of which one column is NULL are left out; of a group without others the line is NULL. The order is the database's
-    own, and the longest line what `db.connections` sets. A moment is written as `2026-11-22 09:15:00.000000`, in UTC.
+    Columns are numbers, moments, and texts of one collation: MySQL refuses identifiers beside titles. Rows of which one is
+    NULL are left out; of a group without others the line is NULL. The order is the database's own, and the longest line what
+    `db.connections` sets. A moment is written as `2026-11-22 09:15:00.000000`, in UTC.
     """
 
     type = String()
