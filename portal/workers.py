@@ -24,7 +24,7 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from db.database import open_database
+from db.database import Database
 from db.settings import Settings
 from portal.desk import desk_of
 
@@ -156,7 +156,8 @@ def _open(settings: Settings, public_url: str, until: Connection) -> None:
     # Ctrl-C is for the portal, which ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(until,), daemon=True).start()
-    _app = create_app(settings, open_database(settings.resolved_database_url))
+    # The portal has looked at the ledger when it started; one that is away now will be back.
+    _app = create_app(settings, Database(settings.resolved_database_url))
     _app.config["PUBLIC_URL"] = public_url
     for name in _app.jinja_env.list_templates(extensions=["html"]):
         _app.jinja_env.get_template(name)

@@ -17,8 +17,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from db.database import Database
+from db.settings import Settings
 from portal import workers
 from portal.access import public
+from portal.app import furnish
 from portal.workers import Workers, takes_long
 from tests.portal.cast import ADMIN, STUDENT_A
 from tests.portal.conftest import Browser
@@ -151,6 +154,18 @@ def test_a_page_whose_worker_is_killed_is_made_here_and_later_by_another(
         assert client.get("/sessions").text == HERE
         assert "started again" in caplog.text
         assert comes_true(lambda: client.get("/sessions").text != HERE)
+
+
+def test_a_worker_begins_also_while_the_ledger_is_away(
+    own_app: Flask, settings: Settings, database: Database, meeting: int
+) -> None:
+    browser = Browser(own_app.test_client())
+    browser.sign_in(ADMIN)
+    away = settings.model_copy(update={"database_url": "mysql+pymysql://root@127.0.0.1:1/gridroll"})
+    furnish(own_app, away, database)
+    with at_work(own_app):
+        assert browser.get("/sessions").status_code == 503
+    assert browser.get("/sessions").status_code == 200
 
 
 def test_workers_end_with_the_portal(told_apart: Flask, client: FlaskClient) -> None:

@@ -138,12 +138,13 @@ def written_one_by_one(database: Database, student_ids: Sequence[int], count: in
 
 
 class Portal:
-    """`gridroll serve` at a port, started anew whenever it is killed."""
+    """`gridroll serve` at a port, started anew whenever it is killed. `workers`: see the setting; each start takes seconds."""
 
-    def __init__(self, nursery: Nursery, school: School, output: Path) -> None:
+    def __init__(self, nursery: Nursery, school: School, output: Path, workers: int = 0) -> None:
         self.port = free_port()
         self.output = output
-        self._nursery, self._school = nursery, school
+        self._nursery = nursery
+        self._environment = school.environment | {"GRIDROLL_PORTAL_WORKERS": str(workers)}
         self._child: Child | None = None
 
     def wait_for(self) -> None:
@@ -154,7 +155,7 @@ class Portal:
         self._child = self._nursery.start(
             *(COMMAND, "serve", "--port", str(self.port)),
             output=self.output,
-            environment=self._school.environment,
+            environment=self._environment,
         )
 
     @property

@@ -93,7 +93,7 @@ def test_a_database_server_killed_at_any_moment_keeps_what_it_acknowledged(
         Agents(nursery, school, lesson, tmp_path, seed),
         Writers(nursery, school, tmp_path, seed),
     )
-    portal = Portal(nursery, school, tmp_path / "portal")
+    portal = Portal(nursery, school, tmp_path / "portal", workers=1)
     clerks = Clerks(school, portal.port)
     portal.start()
     portal.wait_for()
