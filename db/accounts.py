@@ -84,7 +84,9 @@ def record_of(session: Session, email: str) -> int:
     matches = session.scalars(select(Student.id).where(Student.email == email)).all()
     if len(matches) != 1:
         found = "no student has" if not matches else f"{len(matches)} students share"
-        raise GridrollError(f"{found} the e-mail address {email}; correct the roster and import it again")
+        raise GridrollError(
+            f"{found} the e-mail address {email}; correct it on the student's page, or import the roster again"
+        )
     return matches[0]
 
 

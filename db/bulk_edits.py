@@ -20,7 +20,7 @@ from db.edits import (
 )
 from db.entries import LONGEST_REASON, EditLine, Said, edit_lines
 from db.ledger import refold
-from db.schema import EditRow, Student
+from db.schema import EditRow, SessionRow, Student
 from db.sessions import find_session, lock_session
 
 __all__ = ["MACHINE", "Change", "Outcome", "RowOutcome", "change_entries", "undo_edits"]
@@ -49,7 +49,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """What became of one entry: `saved`, `unchanged` (it says just that already), `conflict` or `refused`.
+    """What became of one entry: `saved`, `unchanged` (it says just that already), `overtaken` (that was saved before, and the
+    entry was edited since), `conflict` or `refused`.
 
     `others`: the edits that came in between; `refusal`: why it cannot be, empty for the other outcomes.
     """
@@ -119,7 +120,7 @@ def change_entries(
         said = _said(held[:place])
         new = _edit(session_id, student, change.of(said), reason, made_by, version, uid)
         wanted.append(_Wanted(student, held, new, said))
-    return _write(session, session_id, wanted, outcomes)
+    return _write(session, row, wanted, outcomes)
 
 
 def undo_edits(session: Session, session_id: int, first: int, last: int, made_by: str) -> Outcome:
@@ -129,7 +130,7 @@ def undo_edits(session: Session, session_id: int, first: int, last: int, made_by
     once. Raises EditError where there is nothing of theirs to take back, NotFoundError.
     """
     lock_session(session, session_id)
-    find_session(session, session_id)
+    row = find_session(session, session_id)
     query = select(EditRow.id, EditRow.student_id).where(
         EditRow.session_id == session_id, EditRow.id.between(first, last), EditRow.made_by == made_by
     )
@@ -148,11 +149,11 @@ def undo_edits(session: Session, session_id: int, first: int, last: int, made_by
         uid = str(uuid5(NAMESPACE_URL, f"gridroll/undo/{held[place].uid}"))
         new = _edit(session_id, student, _said(held[:place]), UNDONE, made_by, seen, uid)
         wanted.append(_Wanted(student, held, new, _said(held[: seen - 1])))
-    return _write(session, session_id, wanted, {})
+    return _write(session, row, wanted, {})
 
 
 def _write(
-    session: Session, session_id: int, wanted: Sequence[_Wanted], outcomes: dict[str, RowOutcome]
+    session: Session, row: SessionRow, wanted: Sequence[_Wanted], outcomes: dict[str, RowOutcome]
 ) -> Outcome:
     writing = list[tuple[NewEdit, Student, Sequence[EditRow]]]()
     repeated = list[int]()
@@ -165,11 +166,14 @@ def _write(
             # Sent before, changed, and sent again: another edit.
             new, again = replace(new, uid=""), False
         if again:
-            repeated += [edit.id for edit in one.held if edit.uid == new.uid]
-            outcomes[number] = RowOutcome(number, name, version, "saved")
+            if one.held[-1].uid == new.uid:
+                repeated.append(one.held[-1].id)
+                outcomes[number] = RowOutcome(number, name, version, "saved")
+            else:
+                outcomes[number] = RowOutcome(number, name, version, "overtaken")
             continue
         try:
-            refuse_edit(new, one.student, one.held)
+            refuse_edit(new, one.student, one.held, row)
         except EditConflictError:
             others = edit_lines(one.held)[max((new.expected_version or 1) - 1, 0) :]
             outcomes[number] = RowOutcome(number, name, version, "conflict", others)
@@ -184,8 +188,8 @@ def _write(
         outcomes[number] = RowOutcome(number, name, version + 1, "saved")
     rows = add_edits(session, writing)
     if rows:
-        refold(session, find_session(session, session_id))
-    numbers = sorted([*repeated, *(row.id for row in rows)])
+        refold(session, row)
+    numbers = sorted([*repeated, *(edit.id for edit in rows)])
     return Outcome(tuple(outcomes.values()), (numbers[0], numbers[-1]) if numbers else None)
 
 

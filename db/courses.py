@@ -1,6 +1,5 @@
 """Courses and their rules."""
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from db.due import mark_due
 from db.errors import GridrollError
-from db.people import check_time_zone, find_course, make_course
+from db.people import check_code, check_time_zone, find_course, make_course
 from db.proof import note_record
 from db.record_digests import record_digest
 from db.schema import Course, Enrolment, ReviewRow, SessionRow
@@ -29,9 +28,6 @@ __all__ = [
     "list_courses",
     "set_rules",
 ]
-
-
-CODE = re.compile(r"[^\W_][\w .:()&+\-]*(/[^\W_][\w .:()&+\-]*)*")
 
 
 class CourseConflictError(GridrollError):
@@ -104,12 +100,7 @@ def course_mark(course: Course) -> str:
 def add_course(session: Session, code: str, details: CourseDetails, actor: str) -> None:
     """Make a course. Raises GridrollError where there is one of that code, or what is given is none."""
     _check(details)
-    if not code.strip() or len(code) > 64:
-        raise GridrollError(f"course code {code[:80]!r} must have 1 to 64 characters; shorten it")
-    if not CODE.fullmatch(code):
-        raise GridrollError(
-            f"course code {code!r} holds what no address can name; take letters, digits, spaces and - _ . : / between them"
-        )
+    check_code(code)
     if session.scalar(select(Course.id).where(Course.code == code)) is not None:
         raise GridrollError(f"there is a course {code} already; take another code, or open that one")
     course = make_course(session, code, details.time_zone, actor)

@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -27,11 +28,16 @@ __all__ = [
     "find_expected",
     "histories_of",
     "history_of",
+    "is_near",
     "is_repeated",
     "not_expected",
     "refuse_edit",
 ]
 
+
+MINUTE = timedelta(minutes=1)
+AROUND = timedelta(hours=1)
+"""How long before and after a class somebody may still have been seen for it."""
 
 WRITTEN = ("status", "joined_at", "last_seen_at", "minutes", "remark", "reason")
 
@@ -75,17 +81,25 @@ def edit_entry(session: Session, new: NewEdit) -> int:
     Raises EditConflictError, telling what the others changed; EditError for values that cannot be; NotFoundError.
     """
     lock_session(session, new.session_id)
-    student = find_expected(session, find_session(session, new.session_id), new.student_no)
+    row = find_session(session, new.session_id)
+    student = find_expected(session, row, new.student_no)
     held = history_of(session, new.session_id, student.id)
-    refuse_edit(new, student, held)
+    refuse_edit(new, student, held, row)
     if is_repeated(new, student, held):
         return 1 + len(held)
     add_edits(session, [(new, student, held)])
     return 2 + len(held)
 
 
-def refuse_edit(new: NewEdit, student: Student, held: Sequence[EditRow]) -> None:
-    """Raise EditError for values that cannot be, EditConflictError where others edited the entry (`held`) meanwhile."""
+def refuse_edit(
+    new: NewEdit, student: Student, held: Sequence[EditRow], row: SessionRow | None = None
+) -> None:
+    """Raise EditError for values that cannot be, EditConflictError where others edited the entry (`held`) meanwhile.
+
+    `row`: the session against which times and minutes are held; None where the edit has none.
+    """
+    if row is not None:
+        _check_times(new, held, row)
     _check(new)
     if is_repeated(new, student, held):
         return
@@ -93,6 +107,11 @@ def refuse_edit(new: NewEdit, student: Student, held: Sequence[EditRow]) -> None
         raise EditConflictError(
             _conflict(student.name, held[max(new.expected_version - 1, 0) :]), 1 + len(held)
         )
+
+
+def is_near(moment: datetime, starts_at: datetime, ends_at: datetime) -> bool:
+    """Whether somebody may have been there for the class at that moment: agents look a little before it and after it."""
+    return starts_at - AROUND <= moment <= ends_at + AROUND
 
 
 def is_repeated(new: NewEdit, student: Student, held: Sequence[EditRow]) -> bool:
@@ -191,7 +210,7 @@ def _check(new: NewEdit) -> None:
     if not new.reason.strip():
         raise EditError("an edit needs a reason; say why, for those who read it later")
     if new.minutes is not None and not 0 <= new.minutes <= 24 * 60:
-        raise EditError(f"{new.minutes:g} minutes cannot be; give 0 to 1440")
+        raise EditError(f"a length of {new.minutes:g} minutes cannot be; give 0 to 1440")
     if len(new.remark) > 500:
         raise EditError(f"the remark has {len(new.remark)} characters; at most 500 fit")
     if len(new.uid) > 36:
@@ -201,6 +220,39 @@ def _check(new: NewEdit) -> None:
             f"joined at {new.joined_at:%H:%M:%S} and last seen at {new.last_seen_at:%H:%M:%S} cannot both be; "
             "give times in their order"
         )
+
+
+def _check_times(new: NewEdit, held: Sequence[EditRow], row: SessionRow) -> None:
+    # What was said before there was this rule can be left as it is, and taken back to.
+    joined, left, minutes = new.joined_at, new.last_seen_at, new.minutes
+    length = (row.ends_at - row.starts_at) / MINUTE
+    for moment in (joined, left):
+        if moment is None or any(moment in {edit.joined_at, edit.last_seen_at} for edit in held):
+            continue
+        if not is_near(moment, row.starts_at, row.ends_at):
+            raise EditError(_far(moment, row))
+    if minutes is None or any(
+        (edit.joined_at, edit.last_seen_at, edit.minutes) == (joined, left, minutes) for edit in held
+    ):
+        return
+    if minutes > length:
+        raise EditError(f"{minutes:g} minutes are more than the session's {length:g}; correct them")
+    # A minute more is let pass, for times are often given without their seconds.
+    if joined is not None and left is not None and joined <= left < joined + (minutes - 1) * MINUTE:
+        zone = ZoneInfo(row.course.time_zone)
+        raise EditError(
+            f"{minutes:g} minutes do not fit between {joined.astimezone(zone):%H:%M:%S} and "
+            f"{left.astimezone(zone):%H:%M:%S}; correct them or the times"
+        )
+
+
+def _far(moment: datetime, row: SessionRow) -> str:
+    zone = ZoneInfo(row.course.time_zone)
+    there, begins, ends = (one.astimezone(zone) for one in (moment, row.starts_at, row.ends_at))
+    return (
+        f"{there:%Y-%m-%d %H:%M:%S} is not within the class; give a time from {begins:%Y-%m-%d %H:%M} to "
+        f"{ends:%H:%M} in {row.course.time_zone}"
+    )
 
 
 def _conflict(name: str, others: Sequence[EditRow]) -> str:

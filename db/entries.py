@@ -97,7 +97,7 @@ def entry_sheet(session: Session, session_id: int, student_no: str) -> EntryShee
 
 
 def save_entry(session: Session, new: NewEdit) -> int:
-    """Write over an entry and fold its session; returns its new version. The same edit handed in again counts once.
+    """Write over an entry and fold its session; returns the version that the edit made. Handed in again it counts once.
 
     Raises EditConflictError where somebody else was faster, EditError for values that cannot be or that are in force
     already, NotFoundError.
@@ -110,7 +110,7 @@ def save_entry(session: Session, new: NewEdit) -> int:
     repeated = next((edit for edit in edits if new.uid and edit.uid == new.uid), None)
     if repeated is not None:
         if (repeated.said, repeated.reason) == (said, new.reason):
-            return 1 + len(edits)
+            return repeated.version
         # A form that was saved before, changed and sent again: another edit, of an entry that is no longer what it was.
         new = replace(new, uid="")
     if len(new.reason) > LONGEST_REASON:

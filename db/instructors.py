@@ -8,11 +8,12 @@ from sqlalchemy.orm import Session, contains_eager
 from db.audit import SYSTEM
 from db.errors import GridrollError
 from db.proof import note_record
-from db.schema import Course, CourseStaff, Enrolment, SessionRow, Student, User
+from db.schema import AttendanceRow, Course, CourseStaff, Enrolment, SessionRow, Student, User
 
 __all__ = [
     "add_instructor",
     "course_ids_of",
+    "has_entry",
     "instructors_of",
     "reaches_course",
     "reaches_session",
@@ -70,6 +71,14 @@ def reaches_course(session: Session, courses: Collection[int], code: str) -> boo
 def reaches_session(session: Session, courses: Collection[int], session_id: int) -> bool:
     """Whether that session is of one of these courses."""
     query = select(SessionRow.id).where(SessionRow.id == session_id, SessionRow.course_id.in_(courses))
+    return session.scalar(query) is not None
+
+
+def has_entry(session: Session, session_id: int, student_id: int) -> bool:
+    """Whether the student has an entry in that session; it stays theirs when they leave the course's roster."""
+    query = select(AttendanceRow.id).where(
+        AttendanceRow.session_id == session_id, AttendanceRow.student_id == student_id
+    )
     return session.scalar(query) is not None
 
 

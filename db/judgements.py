@@ -9,10 +9,10 @@ from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from db.audit import SYSTEM, note
-from db.doubts import DISPUTE
+from db.doubts import DISPUTE, Dispute
 from db.errors import NotFoundError
 from db.proof import note_record
-from db.schema import JudgementRow, LookRow, NamingRow, ReviewRow
+from db.schema import DisputeRow, JudgementRow, LookRow, NamingRow, ReviewRow
 from db.tracks import GUEST, IS_STUDENT, NAMED, Ruling
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "drop_expired",
     "find_review",
     "find_reviews",
+    "forget_answers",
     "forget_guest",
     "forget_templates",
     "known_faces",
@@ -87,8 +88,36 @@ def record_judgement(session: Session, new: NewJudgement) -> bool:
     session.add(row)
     session.flush()
     after = {"verdict": new.verdict, "student": new.student_id, "about": new.subject, "kind": new.kind}
-    note_record(session, new.made_by, "judgement.made", row, None, after, new.reason)
+    note_record(session, new.made_by, "judgement.made", row, None, after, _for_good(new.kind, new.reason))
     return True
+
+
+def _for_good(kind: str, reason: str) -> str:
+    """What of a reason the chain holds. A student's answer is a letter to them and is emptied with its record."""
+    return "" if kind == DISPUTE else reason
+
+
+def forget_answers(session: Session, disputes: Collection[DisputeRow], actor: str) -> int:
+    """Empty what was answered to these disputes; returns how many answers that were."""
+    emptied = 0
+    for dispute in disputes:
+        subject = Dispute(dispute.id, dispute.student_id, dispute.made_at).subject
+        rows = session.scalars(
+            select(JudgementRow).where(
+                JudgementRow.session_id == dispute.session_id, JudgementRow.subject == subject
+            )
+        ).all()
+        for row in rows:
+            row.reason = ""
+            session.flush()
+            note_record(session, actor, "judgement.emptied", row)
+        emptied += len(rows)
+        session.execute(
+            update(ReviewRow)
+            .where(ReviewRow.session_id == dispute.session_id, ReviewRow.subject == subject)
+            .values(reason="")
+        )
+    return emptied
 
 
 def says_the_same(
@@ -117,7 +146,8 @@ def settle_review(
     review.state, review.settled_student_id = state, student_id
     review.settled_by, review.settled_at, review.reason = made_by, made_at, reason
     subject = f"session:{review.session_id}/review:{review.id}"
-    note(session, made_by, "review.settled", subject, before, after | {"kind": review.kind}, reason)
+    lasting = _for_good(review.kind, reason)
+    note(session, made_by, "review.settled", subject, before, after | {"kind": review.kind}, lasting)
 
 
 def find_review(session: Session, review_id: int) -> ReviewRow:

@@ -1,8 +1,35 @@
-"""The order of people's names, the same on every database."""
+"""Names and e-mail addresses of people: which can be, and their order, the same on every database."""
 
+import re
 import unicodedata
+from collections.abc import Iterator
 
-__all__ = ["name_order"]
+__all__ = ["email_faults", "name_faults", "name_order"]
+
+LONGEST_NAME, LONGEST_EMAIL = 200, 254
+EMAIL = re.compile(r"[^\s@]+@[^\s@.]+(\.[^\s@.]+)*")
+TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of what follows; names of scripts that run to the left do without."""
+
+
+def name_faults(name: str) -> Iterator[str]:
+    """What is wrong with a person's full name, as clauses that go on after it, with the remedy."""
+    if len(name) > LONGEST_NAME:
+        yield f"has {len(name)} characters; shorten it to {LONGEST_NAME}"
+    if any(unicodedata.category(character) in {"Cc", "Cs"} or character in TURNING for character in name):
+        yield "holds a control character; remove it"
+    elif not any(unicodedata.category(character)[0] in "LN" for character in name):
+        yield "has no letter that can be seen; write the full name"
+
+
+def email_faults(email: str) -> Iterator[str]:
+    """What is wrong with an e-mail address, as clauses that go on after it, with the remedy. Empty: not known."""
+    if len(email) > LONGEST_EMAIL:
+        yield f"has {len(email)} characters; shorten it to {LONGEST_EMAIL}"
+    if any(unicodedata.category(character) in {"Cc", "Cs"} or character in TURNING for character in email):
+        yield "holds a control character; remove it"
+    elif email and not EMAIL.fullmatch(email):
+        yield "is no e-mail address; write one, or leave it empty"
 
 
 def name_order(name: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Students, rosters, consents and the faces indexed for them."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -18,8 +19,11 @@ from db.roster_file import RosterLine, read_roster
 from db.schema import AttendanceRow, Consent, Course, Enrolment, FaceRow, SessionRow, Student
 
 __all__ = [
+    "PAGE_WORDS",
     "RosterLine",
     "cached_faces",
+    "check_code",
+    "correct",
     "enrol",
     "face_owners",
     "face_stamps",
@@ -35,14 +39,38 @@ __all__ = [
 ]
 
 
+CODE = re.compile(r"[^\W_][\w .:()&+\-]*(/[^\W_][\w .:()&+\-]*)*")
+PAGE_WORDS = frozenset(
+    [
+        "canvas-grades.csv",
+        "details",
+        "instructors",
+        "moodle-attendance.csv",
+        "moodle-grades.csv",
+        "plan",
+        "report.csv",
+        "report.xlsx",
+        "roster",
+        "roster.csv",
+        "rules",
+        "settings",
+        "students",
+        "term",
+        "timetable",
+        "turnout",
+        "turnout.csv",
+    ]
+)
+"""What follows a course's code in the addresses of the portal and of its API."""
+
+
 def make_course(session: Session, code: str, time_zone: str | None = None, actor: str = SYSTEM) -> Course:
     """The course of that code, made where there is none. `time_zone`: an IANA name; None keeps what it has, or UTC."""
     if time_zone is not None:
         check_time_zone(time_zone)
-    if not code.strip() or len(code) > 64:
-        raise RosterError(f"course code {code!r} must have 1 to 64 characters")
     course = session.scalar(select(Course).where(Course.code == code))
     if course is None:
+        check_code(code)
         course = Course(
             code=code, time_zone=time_zone or "UTC", late_after_s=600, left_early_s=600, min_presence=0.1
         )
@@ -54,6 +82,21 @@ def make_course(session: Session, code: str, time_zone: str | None = None, actor
         course.time_zone = time_zone or "UTC"
         note_record(session, actor, "course.changed", course, before, _rules(course))
     return course
+
+
+def check_code(code: str) -> None:
+    """Raises RosterError for what no course can be called, as no address could name it."""
+    if not code.strip() or len(code) > 64:
+        raise RosterError(f"course code {code[:80]!r} must have 1 to 64 characters; shorten it")
+    if not CODE.fullmatch(code):
+        raise RosterError(
+            f"course code {code!r} holds what no address can name; take letters, digits, spaces and - _ . : / between them"
+        )
+    for word in code.split("/")[1:]:
+        if word in PAGE_WORDS:
+            raise RosterError(
+                f"course code {code!r} would be the address of a page, {word}; take another word behind the /"
+            )
 
 
 def check_time_zone(time_zone: str) -> None:
@@ -109,7 +152,7 @@ def enrol(
             session.add(student)
             added.append(student)
         else:
-            _correct(session, student, line, actor)
+            correct(session, student, line.name, line.email, actor)
         students.append(student)
     session.flush()
     for student in added:
@@ -148,14 +191,18 @@ def _expect(session: Session, course: Course, lines: Mapping[int, RosterLine], a
         mark_course_due(session, course.id)
 
 
-def _correct(session: Session, student: Student, line: RosterLine, actor: str) -> None:
-    fields = {"name": line.name, "email": line.email.lower()}
+def correct(
+    session: Session, student: Student, name: str, email: str, actor: str = SYSTEM
+) -> tuple[str, ...]:
+    """Give a student this name and e-mail address; returns which of the two are others than before."""
+    fields = {"name": name, "email": email.lower()}
     changed = [field for field, value in fields.items() if getattr(student, field) != value]
     for field in changed:
         setattr(student, field, fields[field])
     if changed:
         # Which, not what: no name ever enters the chain.
         note_record(session, actor, "student.changed", student, None, {"fields": changed})
+    return tuple(changed)
 
 
 def record_consent(session: Session, student: Student, note: str, actor: str = SYSTEM) -> None:

@@ -15,6 +15,7 @@ from db.due import mark_course_due
 from db.erasures import CARRIED_OUT
 from db.errors import NotFoundError
 from db.evidence.claims import condemn
+from db.judgements import forget_answers
 from db.proof import note_record
 from db.replies import forget_replies
 from db.schema import (
@@ -92,7 +93,9 @@ def proofs_of_removal(session: Session, student_ids: Collection[int]) -> dict[in
 def _forget_texts(session: Session, student_id: int, actor: str) -> int:
     """What they wrote, what they were answered, why they were excused, and what is noted of their consents."""
     emptied = 0
-    for dispute in session.scalars(select(DisputeRow).where(DisputeRow.student_id == student_id)).all():
+    disputes = session.scalars(select(DisputeRow).where(DisputeRow.student_id == student_id)).all()
+    emptied += forget_answers(session, disputes, actor)
+    for dispute in disputes:
         if dispute.text:
             dispute.text = ""
             note_record(session, actor, "dispute.emptied", dispute)

@@ -10,13 +10,27 @@ from datetime import date
 from pathlib import Path
 
 from db.errors import RosterError
+from db.names import email_faults, name_faults
+from db.years import FIRST_YEAR, LAST_YEAR
 
-__all__ = ["RosterFile", "RosterLine", "RosterProblem", "parse_roster", "read_roster"]
+__all__ = [
+    "EARLIEST",
+    "LATEST",
+    "STUDENT_NO",
+    "RosterFile",
+    "RosterLine",
+    "RosterProblem",
+    "parse_roster",
+    "read_roster",
+]
 
 COLUMNS = ("student_no", "name", "email", "photo")
 OPTIONAL = ("consent", "enrolled_on")
 STUDENT_NO = re.compile(r"[A-Za-z0-9_.\-:]{1,64}")
 """What a face engine takes as an external id: Amazon Rekognition's ExternalImageId has this alphabet."""
+
+EARLIEST, LATEST = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
+"""Between these, students join courses."""
 
 DELIMITERS = ",;\t"
 """Spreadsheets of countries that write a decimal comma separate by semicolons."""
@@ -132,16 +146,23 @@ def _wrong(cells: Mapping[str, str], overlong: bool, seen_on: int | None) -> Ite
         # What stands in which column is not known then.
         return
     who = f"student {number}" if number else "this student"
-    if any(unicodedata.category(character) == "Cc" for cell in cells.values() for character in cell):
+    others = (cell for column, cell in cells.items() if column not in {"name", "email"})
+    if any(unicodedata.category(character) == "Cc" for cell in others for character in cell):
         yield f"a cell of {who} holds a control character; remove it"
-    if cells["email"] and "@" not in cells["email"]:
-        yield f"{cells['email']!r} of {who} is no e-mail address; write one, or leave it empty"
+    for fault in email_faults(cells["email"]):
+        yield f"the e-mail {cells['email'][:80]!r} of {who} {fault}"
     if cells["enrolled_on"] and not _is_date(cells["enrolled_on"]):
         yield f"{cells['enrolled_on']!r} of {who} is no date; write e.g. 2026-11-20"
+    elif cells["enrolled_on"] and not EARLIEST <= date.fromisoformat(cells["enrolled_on"]) <= LATEST:
+        yield (
+            f"the year of {cells['enrolled_on']} of {who} cannot be; write e.g. 2026-11-20, or leave it empty for "
+            "from the beginning"
+        )
     if not cells["name"]:
         yield f"{who} has no name; give one"
-    if len(cells["name"]) > 200 or len(cells["email"]) > 254:
-        yield f"name (200 characters) or e-mail (254) of {who} is too long; shorten it"
+        return
+    for fault in name_faults(cells["name"]):
+        yield f"the name {cells['name'][:80]!r} of {who} {fault}"
 
 
 def _plain(cell: str) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.audit import SYSTEM
-from db.errors import GridrollError, NotFoundError
+from db.errors import GridrollError
 from db.names import name_order
 from db.people import RosterLine, enrol, find_course, record_consent
 from db.roster_file import STUDENT_NO
@@ -24,6 +24,7 @@ from db.schema import (
     SessionRow,
     Student,
 )
+from db.student_details import check_details, details_mark, present_student
 from db.term import ATTENDED, COUNTED
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "register_student",
     "student_sheet",
 ]
+
 
 LACKS: dict[str, type[PhotoRow] | type[FaceRow] | type[Consent]] = {
     "photo": PhotoRow,
@@ -124,7 +126,7 @@ class StudentExcuse:
 class StudentSheet:
     """Everything about a student but the entries. `photos` oldest first, `consents` newest first, withdrawn ones too.
 
-    `faces`: how many are indexed. `time_zone`: of the first of the courses, for what belongs to none.
+    `faces`: how many are indexed. `mark`: `details_mark`. `time_zone`: of the first of the courses, for what belongs to none.
     """
 
     id: int
@@ -136,6 +138,7 @@ class StudentSheet:
     photos: Sequence[PhotoRow]
     faces: int
     consents: Sequence[Consent]
+    mark: str
     excuses: tuple[StudentExcuse, ...]
 
     @property
@@ -233,11 +236,7 @@ def student_sheet(
     session: Session, student_no: str, courses: Collection[int] | None, now: datetime
 ) -> StudentSheet:
     """Of these courses only, None for all. `now` decides which sessions are over. Raises NotFoundError."""
-    student = session.scalar(
-        select(Student).where(Student.student_no == student_no, Student.removed_at.is_(None))
-    )
-    if student is None:
-        raise NotFoundError(f"there is no student {student_no!r}")
+    student = present_student(session, student_no)
     shares = _shares(session, student.id, courses, now)
     zones = dict.fromkeys(zone for zone, _ in shares)
     photos = session.scalars(
@@ -251,6 +250,7 @@ def student_sheet(
     return StudentSheet(
         *(student.id, student.student_no, student.name, student.email, next(iter(zones), "UTC")),
         *(tuple(share for _, share in shares), photos, faces, consents),
+        details_mark(student),
         _excuses(session, student.id, courses),
     )
 
@@ -284,10 +284,7 @@ def check_new(session: Session, new: NewStudent) -> None:
             f"student number {new.student_no[:70]!r} has characters other than letters, digits and _ . - : "
             "(at most 64); correct it"
         )
-    if not 0 < len(new.name) <= 200:
-        raise GridrollError(f"a full name of {len(new.name)} characters cannot be; give 1 to 200")
-    if len(new.email) > 254 or (new.email and "@" not in new.email):
-        raise GridrollError(f"{new.email[:80]!r} is no e-mail address; correct it, or leave it empty")
+    check_details(session, new.student_no, new.name, new.email)
     if not new.courses:
         raise GridrollError("no course was chosen; tick at least one")
     held = session.scalar(select(Student).where(Student.student_no == new.student_no))

@@ -61,6 +61,7 @@ class TermLine:
 
     `attended` of `counted` sessions: excused, unverified and running ones don't count. `counts`: all statuses shown.
     `minutes`: present in all of them together; 0 where a report was asked for without. `email`: of the roster, which other systems know them by.
+    `removed`: only a number without a person stands here, of whom there is no page.
     """
 
     student_no: str
@@ -71,6 +72,7 @@ class TermLine:
     counted: int
     minutes: float
     email: str = ""
+    removed: bool = False
 
     @property
     def share(self) -> float | None:
@@ -185,6 +187,7 @@ class _Person:
     email: str
     enrolled: bool
     enrolled_at: datetime | None
+    removed: bool = False
 
     def expects(self, starts_at: datetime) -> bool:
         """Whether a session that began then is one of theirs."""
@@ -204,6 +207,7 @@ def _line(student: _Person, statuses: list[str | None], minutes: float, still: I
         counted=_sum(counts, COUNTED) - sum(status in COUNTED for status in running),
         minutes=minutes,
         email=student.email,
+        removed=student.removed,
     )
 
 
@@ -265,10 +269,10 @@ def _students(session: Session, course: Course, known: set[int]) -> list[_Person
     ]
     left = known - {one.id for one in found}
     if left:
-        former = select(*columns).where(Student.id.in_(left))
+        former = select(*columns, Student.removed_at.is_not(None)).where(Student.id.in_(left))
         found += [
-            _Person(key, number, name, email, False, None)
-            for key, number, name, email in session.execute(former)
+            _Person(key, number, name, email, False, None, bool(removed))
+            for key, number, name, email, removed in session.execute(former)
         ]
     return found
 

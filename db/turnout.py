@@ -68,7 +68,10 @@ class TurnoutHour:
 
 @dataclass(frozen=True, slots=True)
 class Turnout:
-    """Days in order, of those that have a session; hours in order, of those that have class."""
+    """Days in order, of those that have a session; hours in order, of those that have class.
+
+    A session that nobody looked at is not among them.
+    """
 
     course: str
     title: str | None
@@ -116,7 +119,10 @@ def turnout_of(
     held: dict[date, list[Detections]] = defaultdict(list)
     taught: dict[int, set[date]] = defaultdict(set)
     for one in meetings:
-        held[one.starts_at.astimezone(zone).date()].append(found.get(one.id, Detections()))
+        # Where nobody looked, none can have been seen: such a session would only thin out the others.
+        if one.id not in found:
+            continue
+        held[one.starts_at.astimezone(zone).date()].append(found[one.id])
         for on, hour in _hours(one.starts_at, one.ends_at, zone, closed=False):
             taught[hour].add(on)
     for on, hour in seen_in:

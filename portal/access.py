@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from flask import Flask, abort, current_app, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from db.instructors import reaches_course, reaches_session, reaches_student
+from db.instructors import has_entry, reaches_course, reaches_session, reaches_student
 from portal.bearer import Bearer, bearer
 from portal.desk import desk
 from portal.sign_in import Viewer, signed_in_once, viewer
@@ -129,7 +129,10 @@ def _reaches(caller: Viewer | Bearer, named: Mapping[str, Any]) -> bool:
     with desk().database.reading() as reading:
         if "session_id" in named:
             # A student that is named beside a session is looked for in that session, by the view.
-            return reaches_session(reading, courses, named["session_id"])
+            own = caller.student_id if isinstance(caller, Viewer) else None
+            return reaches_session(reading, courses, named["session_id"]) or (
+                own is not None and has_entry(reading, named["session_id"], own)
+            )
         if "code" in named and not reaches_course(reading, courses, named["code"]):
             return False
         return number is None or reaches_student(reading, courses, number)

@@ -45,6 +45,7 @@ from portal.bodies import limit_bodies
 from portal.courses import words as course_words
 from portal.desk import Desk, desk_of, put_desk
 from portal.error_pages import show_errors
+from portal.form_texts import refuse_control_characters
 from portal.headers import add_headers
 from portal.navigation import places
 from portal.own import data, record
@@ -102,6 +103,7 @@ def create_app(settings: Settings, database: Database, cache: FaceCache | None =
     guard(app)
     limit_bodies(app)
     csrf = CSRFProtect(app)
+    refuse_control_characters(app)
     app.url_map.converters["course"] = CodeConverter
     for part in PARTS:
         app.register_blueprint(part.pages)

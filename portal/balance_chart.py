@@ -98,16 +98,14 @@ class BalanceChart:
         if lower > self.top + HEIGHT + 4:
             upper, lower = lower - 34, lower - 17
         return text(
-            f"{last.headcount} heads", x, upper, font_weight=600, **paint(self._palette, fill="ink")
+            _heads(last.headcount), x, upper, font_weight=600, **paint(self._palette, fill="ink")
         ) + text(
             f"{last.identified} identified", x, lower, font_weight=600, **paint(self._palette, fill="present")
         )
 
     def _mark(self, look: LookLine) -> str:
         x, top, asked = self._axis.x(look.taken_at), self.top + HEIGHT + 8, look.searches > 0
-        said = (
-            f"{clock(look.taken_at, self._axis.time_zone)} {trigger(look.trigger)}: {look.headcount} heads, "
-        )
+        said = f"{clock(look.taken_at, self._axis.time_zone)} {trigger(look.trigger)}: {_heads(look.headcount)}, "
         said += f"{look.identified} identified, {look.searches} sent to recognition"
         return element(
             "g",
@@ -117,3 +115,7 @@ class BalanceChart:
                 stroke_linecap="round", **paint(self._palette, stroke="accent" if asked else "soft"),
             ),
         )  # fmt: skip
+
+
+def _heads(count: int) -> str:
+    return "1 head" if count == 1 else f"{count} heads"

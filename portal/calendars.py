@@ -28,6 +28,7 @@ from portal.access import EVERYBODY, allowed, public
 from portal.bearer import LONGEST, PREFIX, TOUCHED_EVERY, hash_token, new_token
 from portal.desk import desk
 from portal.errors import PortalError
+from portal.paths import public_address, public_host
 from portal.sign_in import Viewer, viewer
 from portal.told_once import tell_once, told_once
 
@@ -124,11 +125,11 @@ def _calendar(lines: list[CalendarLine]) -> bytes:
     calendar.add("x-wr-calname", "Classes (Gridroll)")
     calendar.add("refresh-interval", timedelta(hours=1), {"VALUE": "DURATION"})
     calendar.add("x-published-ttl", "PT1H")
-    now = desk().now().replace(microsecond=0)
+    now, host = desk().now().replace(microsecond=0), public_host()
     for line in lines:
         event = Event()
         # The same for as long as the session exists, so that one that is moved is not shown twice.
-        event.add("uid", f"session-{line.id}@{request.host.partition(':')[0]}")
+        event.add("uid", f"session-{line.id}@{host}")
         event.add("dtstamp", now)
         event.add("dtstart", line.starts_at)
         event.add("dtend", line.ends_at)
@@ -140,17 +141,12 @@ def _calendar(lines: list[CalendarLine]) -> bytes:
 
 def _page(name: str = "", refused: str = "") -> str:
     user, token = _user(), told_once(SHOWN)
-    link = None if token is None else _link(token)
+    link = None if token is None else public_address(url_for(".feed", token=token))
     with desk().database.reading() as reading:
         links = [one for one in list_tokens(reading, user.user_id) if _is_link(one.scopes, one.revoked_at)]
     return render_template(
         "calendar/page.html", links=links, link=link, name=name, refused=refused, most=MOST_LINKS
     )
-
-
-def _link(token: str) -> str:
-    scheme = "https" if desk().settings.portal_https else None
-    return url_for(".feed", token=token, _external=True, _scheme=scheme)
 
 
 def _is_link(scopes: str, revoked_at: datetime | None) -> bool:

@@ -40,14 +40,19 @@ class Desk:
         except StoreError as error:
             current_app.logger.warning("the ledger of session %d does not follow: %s", session_id, error)
 
+    def needed_cache(self) -> FaceCache:
+        """The cache, for what must not go on without it: what could not be opened before is tried again.
+
+        Raises CacheError.
+        """
+        return self.backroom.cache if self.cache is None else self.cache
+
     def stock(self) -> Stock:
-        """All that faces are removed from; what could not be opened before is tried again.
+        """All that faces are removed from.
 
         Raises the stores' and the engine's errors: a removal that left one of them out would be none.
         """
-        room = self.backroom
-        cache = room.cache if self.cache is None else self.cache
-        return Stock(self.database, cache, room.engine, room.archive)
+        return Stock(self.database, self.needed_cache(), self.backroom.engine, self.backroom.archive)
 
 
 def put_desk(app: Flask, desk: Desk) -> None:

@@ -48,7 +48,7 @@ def save(session_id: int, student_no: str) -> ResponseReturnValue:
     in_place = request.accept_mimetypes.best == "application/json"
     try:
         new = form.hand_back(sheet, user.email) if handing_back else form.edit(sheet, user.email)
-        number = desk().database.transact(partial(_save, new=new))
+        number, overtaken = desk().database.transact(partial(_save, new=new))
     except EditConflictError as error:
         seen, sheet = form.seen_version, _sheet(session_id, student_no)
         assert seen is not None
@@ -60,11 +60,15 @@ def save(session_id: int, student_no: str) -> ResponseReturnValue:
         return (
             (jsonify(refused=str(error)), 400) if in_place else (_page(sheet, form, refused=str(error)), 400)
         )
-    told = "The entry is Gridroll’s again." if handing_back else "The entry is saved."
-    undo = {"text": told, "first": number, "last": number, "student_no": student_no}
+    undo: dict[str, Any] = {"first": number, "last": number, "student_no": "" if in_place else student_no}
+    if overtaken:
+        # What holds is another edit, which is not this form's to take back.
+        undo = {}
     if in_place:
-        undo |= {"text": f"Saved for {sheet.line.name}.", "student_no": ""}
+        undo["text"] = f"Saved for {sheet.line.name}{' before, and changed since' if overtaken else ''}."
         return jsonify(roll_parts(session_id, student_no, undo))
+    told = "The entry is Gridroll’s again." if handing_back else "The entry is saved."
+    undo["text"] = "This was saved before, and the entry has been changed since." if overtaken else told
     flash(undo, "undo")  # type: ignore[arg-type]  # kept as JSON
     return redirect(url_for(".page", session_id=session_id, student_no=student_no))
 
@@ -105,18 +109,23 @@ def undo(session_id: int) -> ResponseReturnValue:
         return session_page(session_id, refused=str(error)), 400
     if outcome.of("conflict"):
         return session_page(session_id, outcome=outcome, undoing=True), 409
-    count = len(outcome.of("saved"))
+    count, since = len(outcome.of("saved")), len(outcome.of("overtaken"))
     told = "The edit is undone." if count == 1 else f"The edits of {count} students are undone."
-    if student_no and count == 1:
+    told = (told if count else "Nothing was changed.") + _overtaken_words(since, "undone")
+    if student_no and count + since == 1:
         flash(told)
         return redirect(url_for(".page", session_id=session_id, student_no=student_no))
     flash({"text": told}, "undo")  # type: ignore[arg-type]
     return redirect(url_for("sessions.page", session_id=session_id, _anchor="attendance"))
 
 
-def _save(session: Session, new: NewEdit) -> int | None:
-    """Returns the number of the edit, by which it can be taken back."""
-    return edit_number(session, new.session_id, new.student_no, save_entry(session, new))
+def _save(session: Session, new: NewEdit) -> tuple[int | None, bool]:
+    """Returns the number of the edit, by which it can be taken back, and whether the entry was edited since."""
+    version = save_entry(session, new)
+    number, next_number = (
+        edit_number(session, new.session_id, new.student_no, one) for one in (version, version + 1)
+    )
+    return number, next_number is not None
 
 
 def _tell(outcome: Outcome) -> None:
@@ -126,8 +135,16 @@ def _tell(outcome: Outcome) -> None:
     )
     if same:
         told += f" {same} {'says' if same == 1 else 'say'} just that already."
+    told += _overtaken_words(len(outcome.of("overtaken")), "saved")
     undo = {} if outcome.edits is None else dict(zip(("first", "last"), outcome.edits, strict=True))
     flash({"text": told, **undo}, "undo")  # type: ignore[arg-type]
+
+
+def _overtaken_words(count: int, done: str) -> str:
+    if not count:
+        return ""
+    was, has = ("was", "has") if count == 1 else ("were", "have")
+    return f" {count} {was} {done} before and {has} been changed since."
 
 
 def _user() -> Viewer:

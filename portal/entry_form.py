@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from db.edits import EditError, NewEdit
+from db.edits import EditError, NewEdit, is_near
 from db.entries import EntrySheet
-from portal.moments import at_clock, clock
+from portal.moments import at_clock, clock, hours, zone
 
 __all__ = ["EntryForm"]
 
@@ -68,7 +68,7 @@ class EntryForm:
         # A text that was not touched stands for the very moment it was made of, to the microsecond.
         joined = sheet.said.joined_at if sent.joined == held.joined else _moment(sent.joined, sheet)
         left = sheet.said.last_seen_at if sent.last_seen == held.last_seen else _moment(sent.last_seen, sheet)
-        minutes = sheet.said.minutes if sent.minutes == held.minutes else _minutes(sent.minutes)
+        minutes = sheet.said.minutes if sent.minutes == held.minutes else _minutes(sent.minutes, sheet)
         return NewEdit(
             session_id=sheet.session.id,
             student_no=sheet.line.student_no,
@@ -111,20 +111,28 @@ def _moment(text: str, sheet: EntrySheet) -> datetime | None:
     session = sheet.session
     middle = session.starts_at + (session.ends_at - session.starts_at) / 2
     try:
-        return at_clock(text, middle, session.time_zone)
+        moment = at_clock(text, middle, session.time_zone)
     except ValueError as error:
         raise EditError(
             f"{text[:20]!r} is no time of that day in {session.time_zone}; write e.g. 09:05"
         ) from error
+    if not is_near(moment, session.starts_at, session.ends_at):
+        begins, ends = hours(session.starts_at, session.time_zone), hours(session.ends_at, session.time_zone)
+        raise EditError(
+            f"{text} is not within the class; give a time from {begins} to {ends} "
+            f"{zone(session.starts_at, session.time_zone)}"
+        )
+    return moment
 
 
-def _minutes(text: str) -> float | None:
+def _minutes(text: str, sheet: EntrySheet) -> float | None:
     if not text:
         return None
     try:
         return float(text.replace(",", "."))
     except ValueError as error:
-        raise EditError(f"{text[:20]!r} is no number of minutes; give 0 to 1440") from error
+        length = (sheet.session.ends_at - sheet.session.starts_at) / timedelta(minutes=1)
+        raise EditError(f"{text[:20]!r} is no number of minutes; give 0 to {length:g}") from error
 
 
 def _number(value: float) -> str:

@@ -13,7 +13,7 @@ from db.erasures import (
     refuse_erasure,
     settled_erasures,
 )
-from db.errors import StoreError
+from db.errors import NotFoundError, StoreError
 from db.removal import proofs_of_removal
 from portal.access import OFFICE, allowed
 from portal.desk import desk
@@ -27,6 +27,7 @@ __all__ = ["pages"]
 pages = Blueprint("erasures", __name__)
 
 ON_A_PAGE = 25
+ALREADY = "It was carried out already."
 
 
 @pages.get("/students/erasures")
@@ -71,12 +72,20 @@ def _carry_out(erasure_id: int, typed: str) -> str:
         wish, student = find_erasure(reading, erasure_id)
         number = student.student_no
     if wish.outcome == CARRIED_OUT:
-        return "It was carried out already."
+        return ALREADY
     if wish.outcome is not None:
         raise ErasureError(f"{wish.settled_by} has answered this request already; read it again")
     if typed != number:
         raise PortalError(f"type the student number {number} to confirm; {typed or 'nothing'!r} is not it")
-    remove_student(desk().stock(), number, _by(), "the student asked for it")
+    try:
+        remove_student(desk().stock(), number, _by(), "the student asked for it")
+    except NotFoundError:
+        with desk().database.reading() as reading:
+            wish, _ = find_erasure(reading, erasure_id)
+        if wish.outcome != CARRIED_OUT:
+            raise
+        # Somebody else did so meanwhile.
+        return ALREADY
     return "The student is removed. What was removed stands below."
 
 

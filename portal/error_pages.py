@@ -1,13 +1,13 @@
 """One place that turns errors into pages, and into problem details for programs."""
 
-from flask import Flask, current_app, render_template, request
+from flask import Flask, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
 
 from db.errors import GridrollError, NotFoundError, StoreError
 from portal.api.problems import http_problem, of_api, problem
-from portal.errors import UnfinishedError
+from portal.errors import FormTextError, UnfinishedError
 from portal.paths import safe_path
 
 __all__ = ["show_errors"]
@@ -44,6 +44,10 @@ def show_errors(app: Flask) -> None:
 def _gridroll(error: GridrollError) -> ResponseReturnValue:
     if isinstance(error, NotFoundError):
         return _page(404)
+    if isinstance(error, FormTextError):
+        if request.accept_mimetypes.best == "application/json":
+            return jsonify(refused=str(error)), 400
+        return _page(400, "A character that cannot be taken", f"{error} Going back brings what you typed.")
     if isinstance(error, UnfinishedError):
         current_app.logger.error("%s", error)
         return _page(503, "Not removed yet", str(error), retry_s=5)

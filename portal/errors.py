@@ -2,11 +2,15 @@
 
 from db.errors import GridrollError
 
-__all__ = ["PortalError", "UnfinishedError"]
+__all__ = ["FormTextError", "PortalError", "UnfinishedError"]
 
 
 class PortalError(GridrollError):
     """The portal cannot do what was asked; the message names the value and the remedy."""
+
+
+class FormTextError(PortalError):
+    """A form holds a character that no text can hold; the message names both."""
 
 
 class UnfinishedError(PortalError):

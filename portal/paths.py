@@ -1,10 +1,11 @@
-"""Addresses that came from outside."""
+"""Addresses that came from outside, and those that leave the portal."""
 
 from urllib.parse import urlsplit
 
+from flask import current_app
 from werkzeug.routing import BaseConverter
 
-__all__ = ["CodeConverter", "safe_path"]
+__all__ = ["CodeConverter", "public_address", "public_host", "safe_path"]
 
 
 class CodeConverter(BaseConverter):
@@ -24,3 +25,14 @@ def safe_path(wanted: str | None) -> str | None:
         return None
     parts = urlsplit(wanted)
     return None if parts.scheme or parts.netloc else wanted
+
+
+def public_address(path: str) -> str:
+    """The address by which people reach a path. What a request claims to have been sent to plays no part in it."""
+    base: str = current_app.config["PUBLIC_URL"]
+    return base.rstrip("/") + path
+
+
+def public_host() -> str:
+    """The host of that address, without its port."""
+    return urlsplit(current_app.config["PUBLIC_URL"]).hostname or "localhost"

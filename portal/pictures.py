@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
 from db.errors import GridrollError, StoreError
+from db.mongo import CacheError
 from db.report import SessionLine, session_line
 from db.session_list import begun_sessions
 from portal.access import STAFF, allowed
@@ -92,14 +93,20 @@ def take(session_id: int) -> ResponseReturnValue:
         taken_at = _taken_at(form, session)
         picture = open_class_picture(upload.content, "the picture", desk().settings.max_photo_pixels)
         faces = _taker().take(session_id, form.uid, taken_at, picture)
+    except CacheError as error:
+        current_app.logger.error("%s", error)
+        said = "pictures need the face cache, which could not be opened; tell the operator, and try again"
+        return _page(session, form, said), 503
     except StoreError:
         raise
     except GridrollError as error:
         return _page(session, form, str(error)), 400
     # Folded by now; how the class stands is read anew.
+    session = _session(session_id)
     return render_template(
         "pictures/result.html",
-        session=_session(session_id),
+        session=session,
+        running=is_running(session, desk().now()),
         shown=_shown(picture, faces),
         taken_at=taken_at,
     )
@@ -113,12 +120,8 @@ def _session(session_id: int) -> SessionLine:
 def _taker() -> PictureTaker:
     at, user = desk(), viewer()
     assert user is not None
-    if at.cache is None:
-        raise PortalError(
-            "pictures need the face cache, which could not be opened; tell the operator, and try again"
-        )
     evidence = Evidence(at.backroom.archive)
-    return PictureTaker(at.database, at.cache, at.backroom.engine, at.settings, evidence, user.email)
+    return PictureTaker(at.database, at.needed_cache(), at.backroom.engine, at.settings, evidence, user.email)
 
 
 def _usual_time(session: SessionLine) -> str:

@@ -8,6 +8,7 @@ from db.report import SessionReport, StudentLine
 from portal.balance_chart import BalanceChart
 from portal.bars import stay_bars
 from portal.legend import legend
+from portal.letters import shortened, width_px
 from portal.moments import clock, day, hours, zone
 from portal.palette import DARK, LIGHT, Palette
 from portal.svg import element, paint, text, title
@@ -23,10 +24,10 @@ BAR = 12.0
 AXIS = 30.0
 HEADING = 62.0
 STATUS_WIDTH = 156.0
-LETTER = 7.4
-"""Pixels of an average letter at 13 px: names get a column of about their length."""
+SIZE = 13
+NARROWEST, WIDEST = 110.0, 192.0
+"""Pixels of the column of names: it is as wide as the longest name needs, within these."""
 
-LONGEST_NAME = 24
 FONT = "'Inter Variable', Inter, system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
@@ -37,8 +38,10 @@ def draw_timeline(report: SessionReport, dark: bool = False, heading: bool = Tru
     classes such as `fill-present`, by which a page can recolour the picture. Every text in it is escaped.
     """
     palette = DARK if dark else LIGHT
-    names = max((len(_short(student.name)) for student in report.students), default=0)
-    left = PAD + max(names * LETTER, 110.0) + 18
+    names = max(
+        (width_px(shortened(student.name, WIDEST, SIZE), SIZE) for student in report.students), default=0
+    )
+    left = PAD + max(names, NARROWEST) + 18
     axis = axis_of(report.session, (look.taken_at for look in report.looks), left, WIDTH - STATUS_WIDTH - PAD)
     top = (HEADING if heading else 0.0) + AXIS
     bottom = top + max(len(report.students), 1) * ROW
@@ -61,15 +64,11 @@ def draw_timeline(report: SessionReport, dark: bool = False, heading: bool = Tru
         width=WIDTH,
         height=float(round(height)),
         font_family=FONT,
-        font_size=13,
+        font_size=SIZE,
         class_="timeline",
         role="img",
         aria_label=f"Timeline of {report.session.title}: {len(report.students)} students, {len(report.looks)} looks",
     )
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip() + "…"
 
 
 def _heading(report: SessionReport, palette: Palette) -> str:
@@ -130,7 +129,16 @@ def _row(student: StudentLine, axis: TimeAxis, top: float, palette: Palette) -> 
         element(
             "g",
             title(f"{student.name} ({student.student_no})"),
-            text(_short(student.name), PAD, middle + 4.5, **paint(palette, fill="ink")),
+            # A picture of its own ends where its box does: no font makes a name run into the bars.
+            element(
+                "svg",
+                text(shortened(student.name, WIDEST, SIZE), 0.0, ROW / 2 + 4.5, **paint(palette, fill="ink")),
+                x=PAD,
+                y=top,
+                width=axis.left - PAD - 6,
+                height=ROW,
+                overflow="hidden",
+            ),
         ),
         stay_bars(student, axis, middle - BAR / 2, BAR, palette),
         element("circle", cx=right + 6, cy=middle, r=4.5, **paint(palette, fill=student.status)),

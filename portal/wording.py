@@ -1,6 +1,7 @@
 """What the ledger's words mean to people."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ __all__ = [
     "minutes",
     "percent",
     "review_sentence",
+    "sentence",
     "source",
     "status",
     "trigger",
@@ -63,6 +65,9 @@ ADVICE = {
     "headcount": "A poster, a screen, or somebody the engine was never asked about?",
 }
 """What staff may think of for each kind of review."""
+
+PLAIN_WORD = re.compile(r"[^\W\d_]+(?:[-’'][^\W\d_]+)*")
+"""Letters, with hyphens and apostrophes between them."""
 
 
 def status(word: str) -> str:
@@ -145,8 +150,12 @@ def review_sentence(review: ReviewLine, time_zone: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """An error's line as a sentence: a full stop at the end, a capital at the beginning unless it is an address's."""
-    begin = text[:1] if "@" in text.partition(" ")[0] else text[:1].upper()
+    """An error's line as a sentence: a full stop at the end, a capital at the beginning.
+
+    A first word that is no word, such as a file's name or an address, stays as it was given.
+    """
+    first = text.partition(" ")[0].rstrip(",.;:")
+    begin = text[:1].upper() if PLAIN_WORD.fullmatch(first) else text[:1]
     return f"{begin}{text[1:].rstrip('.')}."
 
 

@@ -106,7 +106,8 @@ def summary(course: str, result: Imported) -> str:
     """What an import did, in a line for each thing worth knowing."""
     known = f", {result.kept} known already" if result.kept else ""
     faces = "1 face" if result.indexed == 1 else f"{result.indexed} faces"
-    lines = [f"{course}: {result.students} students, {faces} indexed{known}"]
+    students = "1 student" if result.students == 1 else f"{result.students} students"
+    lines = [f"{course}: {students}, {faces} indexed{known}"]
     if result.without_consent:
         lines.append(
             f"no consent on record, so no face indexed: {', '.join(result.without_consent)}; "

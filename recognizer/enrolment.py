@@ -24,7 +24,7 @@ from db.people import (
 )
 from db.settings import Settings
 from recognizer.engine import FaceEngine
-from recognizer.errors import PhotoError, RecognizerError
+from recognizer.errors import KnownPhotoError, PhotoError, RecognizerError
 from recognizer.gate import Gate
 from recognizer.intake import Intake, Owner, sha256_of
 from recognizer.photo import Photo, open_photo, read_photo
@@ -244,7 +244,7 @@ class Enrolment:
             intake = Intake(self._database, self._engine, self._settings, [owner], archive, self._actor)
             if intake.holds(owner, sha256_of(content)):
                 intake.keep(owner, content, name)
-                raise RecognizerError(f"photo {name} of {owner.name} ({owner.student_no}) is indexed already")
+                raise KnownPhotoError(name, owner.student_no, owner.name)
             face_ids = intake.take(owner, content, name, consent, lookalikes, confirmed)
         self._fill_cache(face_ids)
         return face_ids

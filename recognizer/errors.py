@@ -2,7 +2,7 @@
 
 from db.errors import GridrollError
 
-__all__ = ["EngineError", "LookalikeError", "PhotoError", "RecognizerError", "UnlikeError"]
+__all__ = ["EngineError", "KnownPhotoError", "LookalikeError", "PhotoError", "RecognizerError", "UnlikeError"]
 
 
 class RecognizerError(GridrollError):
@@ -24,6 +24,14 @@ class PhotoError(RecognizerError):
         super().__init__(message)
         self.for_student = for_student or message
         self.fault = fault
+
+
+class KnownPhotoError(RecognizerError):
+    """A photograph that its owner has already. `owner`: their name."""
+
+    def __init__(self, name: str, student_no: str, owner: str) -> None:
+        super().__init__(f"photo {name} of {owner} ({student_no}) is indexed already")
+        self.owner = owner
 
 
 class LookalikeError(PhotoError):

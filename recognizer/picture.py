@@ -12,6 +12,7 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from recognizer.errors import PhotoError
 from recognizer.observation import Image
+from recognizer.picture_header import too_large
 
 __all__ = ["clean_jpeg", "decode_picture", "jpeg_of_image", "read_picture_file", "shrunk_jpeg"]
 
@@ -19,6 +20,9 @@ __all__ = ["clean_jpeg", "decode_picture", "jpeg_of_image", "read_picture_file",
 warnings.filterwarnings("error", category=PillowImage.DecompressionBombWarning)
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+SCALED = ("L", "RGB", "RGBA", "CMYK", "YCbCr")
+"""Modes whose pixels can be averaged as they are."""
+
 KEPT_SIDE_PX = 1600
 QUALITY = 88
 
@@ -31,9 +35,7 @@ def read_picture_file(path: Path, max_bytes: int) -> bytes:
             raise PhotoError(f"{path} is no file; give a picture")
         size = status.st_size
         if size > max_bytes:
-            raise PhotoError(
-                f"{path} has {size / 1e6:.1f} MB; give a picture of at most {max_bytes / 1e6:.0f} MB"
-            )
+            raise too_large(str(path), size, max_bytes)
         return path.read_bytes()
     except OSError as error:
         raise PhotoError(f"{path} cannot be read: {error.strerror}") from error
@@ -65,7 +67,17 @@ def decode_picture(
                 picture.draft(
                     "RGB", (longest_side_px, longest_side_px)
                 )  # a JPEG unpacks smaller, four times faster
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
+                # Small first: each copy of a picture as it came can take 160 MB.
+                small = (
+                    picture
+                    if picture.mode in SCALED
+                    else picture.convert("L" if picture.mode == "1" else "RGB")
+                )
+                small.thumbnail((longest_side_px, longest_side_px))
+                small.getexif().update(picture.getexif())
+                upright = ImageOps.exif_transpose(small).convert("RGB")
+            else:
+                upright = ImageOps.exif_transpose(picture).convert("RGB")
     except UnidentifiedImageError as error:
         raise PhotoError(f"{name} is no picture; give a JPEG, PNG, WebP, BMP or TIFF file") from error
     except (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning) as error:
@@ -74,8 +86,6 @@ def decode_picture(
         ) from error
     except (OSError, ValueError, SyntaxError) as error:
         raise PhotoError(f"{name} is damaged ({error}); give another picture") from error
-    if longest_side_px is not None:
-        upright.thumbnail((longest_side_px, longest_side_px))
     return cv2.cvtColor(np.asarray(upright, np.uint8), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
 
 

@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from math import ceil
 
 from recognizer.errors import PhotoError
 
-__all__ = ["JPEG", "Header", "check_picture", "read_header"]
+__all__ = ["JPEG", "Header", "check_picture", "read_header", "too_large"]
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
@@ -42,9 +43,7 @@ def check_picture(content: bytes, name: str, max_bytes: int, max_pixels: int) ->
     What a file is called says nothing of what it is. Raises PhotoError with a line for whoever hands it in.
     """
     if len(content) > max_bytes:
-        raise PhotoError(
-            f"{name} has {len(content) / 1e6:.1f} MB; give a picture of at most {max_bytes / 1e6:g} MB"
-        )
+        raise too_large(name, len(content), max_bytes)
     header = read_header(content, name)
     if header.width * header.height > max_pixels:
         raise PhotoError(
@@ -55,6 +54,13 @@ def check_picture(content: bytes, name: str, max_bytes: int, max_pixels: int) ->
     if _is_another(content) or not _is_harmless(header.kind, content[header.end :]):
         raise PhotoError(f"{name} is a picture and another file at once; save the picture anew and give that")
     return header
+
+
+def too_large(name: str, size: int, max_bytes: int) -> PhotoError:
+    """The refusal of a file of `size` bytes. Rounded up, so that it never has just what is allowed."""
+    return PhotoError(
+        f"{name} has {ceil(size / 1e5) / 10} MB; give a picture of at most {max_bytes / 1e6:g} MB"
+    )
 
 
 def read_header(content: bytes, name: str) -> Header:

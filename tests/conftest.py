@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -170,10 +171,11 @@ def cache_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def cache(cache_server: str) -> Iterator[FaceCache]:
     """An empty face cache on a real MongoDB-protocol server."""
-    cache = FaceCache(cache_server, database=f"test_{os.urandom(6).hex()}")
-    cache.prepare()
-    yield cache
-    cache.close()
+    # On a machine that is busy with other tests, the server may need longer than anybody in class waits.
+    url = f"{cache_server}/?timeoutMS=30000&serverSelectionTimeoutMS=30000"
+    with closing(FaceCache(url, database=f"test_{os.urandom(6).hex()}")) as cache:
+        cache.prepare()
+        yield cache
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,7 @@ STUDENT_FIELDS = frozenset({"student", "about", "or"})
 KEPT_ELSEWHERE: Mapping[str, tuple[str, Any, Any]] = {
     "excuse.given": ("excuse", ExcuseRow.id, ExcuseRow.reason),
     "excuse.withdrawn": ("excuse", ExcuseRow.id, ExcuseRow.reason),
+    "judgement.made": ("judgement", JudgementRow.id, JudgementRow.reason),
     "erasure.settled": ("erasure", ErasureRow.id, ErasureRow.answer),
 }
 """Where the reason of an action is read: what the chain calls the record, its number, and the text."""
@@ -58,8 +59,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Person:
+    """`removed`: a number without a person, of whom there is no page."""
+
     student_no: str
     name: str
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +199,9 @@ def _names(session: Session, rows: Sequence[Noted]) -> Names:
                 ids["course"].add(course)
     return Names(
         {
-            key: Person(number, name)
-            for key, number, name in _rows(
-                session, Student.id, ids["student"], Student.student_no, Student.name
+            key: Person(number, name, removed_at is not None)
+            for key, number, name, removed_at in _rows(
+                session, Student.id, ids["student"], Student.student_no, Student.name, Student.removed_at
             )
         },
         _meetings(session, ids["session"]),

@@ -1,15 +1,16 @@
 """Holds settled reviews, and whole ledgers, against what they are made from."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from db.doubts import DISPUTE
 from db.due import due_sessions
 from db.proof.chain import TamperedError
 from db.replay import Terms, replay
-from db.schema import AuditRow, ReviewRow, SessionRow
+from db.schema import AuditRow, JudgementRow, ReviewRow, SessionRow
 
 __all__ = ["check_ledgers", "check_reviews"]
 
@@ -28,8 +29,9 @@ def check_reviews(session: Session) -> None:
         query = select(AuditRow).where(AuditRow.subject.in_(subjects), AuditRow.action.in_(ACTIONS))
         for link in session.scalars(query.order_by(AuditRow.seq)):
             told[link.subject] = link
+        answers = _answers(session, {row.session_id for row in rows if row.kind == DISPUTE})
         for subject, row in subjects.items():
-            _hold(row, told.get(subject))
+            _hold(row, told.get(subject), answers)
 
 
 def check_ledgers(session: Session) -> int:
@@ -51,7 +53,17 @@ def check_ledgers(session: Session) -> int:
     return count
 
 
-def _hold(row: ReviewRow, link: AuditRow | None) -> None:
+def _answers(session: Session, session_ids: Collection[int]) -> dict[tuple[int, str], str]:
+    """What was last answered to the disputes of these sessions, by session and subject; records the chain vouches for."""
+    query = select(JudgementRow.session_id, JudgementRow.subject, JudgementRow.reason).where(
+        JudgementRow.session_id.in_(session_ids), JudgementRow.kind == DISPUTE
+    )
+    return {
+        (number, subject): said for number, subject, said in session.execute(query.order_by(JudgementRow.id))
+    }
+
+
+def _hold(row: ReviewRow, link: AuditRow | None, answers: Mapping[tuple[int, str], str]) -> None:
     says = f"review {row.id} of session {row.session_id} says {row.state!r}"
     if link is None:
         if row.settled_at is not None:
@@ -62,10 +74,11 @@ def _hold(row: ReviewRow, link: AuditRow | None) -> None:
     told = (detail["after"] or {}).get("state")
     if told != row.state:
         raise TamperedError(f"{says}, and row {link.seq} says {told!r}")
+    reason = answers.get((row.session_id, row.subject), "") if row.kind == DISPUTE else detail["reason"]
     if settled and (row.settled_by, row.settled_student_id, row.reason or "") != (
         link.actor,
         detail["after"]["student"],
-        detail["reason"],
+        reason,
     ):
         raise TamperedError(f"{says}, by somebody else or for another reason than row {link.seq} tells")
 

@@ -3,7 +3,7 @@
 import secrets
 from datetime import timedelta
 
-from flask import current_app, url_for
+from flask import url_for
 from sqlalchemy.orm import Session
 
 from db.accounts import find_user
@@ -11,6 +11,7 @@ from db.password_links import add_link
 from db.post import mail_server, send
 from db.schema import User
 from portal.desk import desk
+from portal.paths import public_address
 from portal.sign_in import hash_of
 
 __all__ = ["FOR_INVITED", "FOR_RESET", "mail_reset", "make_link", "sends_mail"]
@@ -29,9 +30,7 @@ If it was not you, do nothing: your password stays as it is.
 
 
 def _address(token: str) -> str:
-    """The address of a link. What a request claims to have been sent to plays no part in it."""
-    base: str = current_app.config["PUBLIC_URL"]
-    return base.rstrip("/") + url_for("recovery.reset_form", token=token)
+    return public_address(url_for("recovery.reset_form", token=token))
 
 
 def make_link(writing: Session, user: User, lifetime: timedelta, actor: str | None = None) -> str:

@@ -2,12 +2,21 @@
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from db.password_links import find_link, use_link
 from db.schema import LinkRow
 from db.throttle import Tries
 from portal.access import public
-from portal.accounts.limits import FORGOTTEN, FORGOTTEN_HERE, attempt, client, wait_words
+from portal.accounts.limits import (
+    FORGOTTEN,
+    FORGOTTEN_HERE,
+    PASSWORDS,
+    attempt,
+    client,
+    succeeded,
+    wait_words,
+)
 from portal.accounts.links import mail_reset, sends_mail
 from portal.accounts.passing import read_new_password
 from portal.desk import desk
@@ -63,10 +72,16 @@ def reset(token: str) -> ResponseReturnValue:
     except PortalError as error:
         return _reset(link, str(error)), 400
     now = desk().now()
-    used = desk().database.transact(
-        lambda writing: use_link(writing, hash_of(token), password_hash, now) is not None, idempotent=False
-    )
-    if not used:
+
+    def use(writing: Session) -> bool:
+        user = use_link(writing, hash_of(token), password_hash, now)
+        if user is None:
+            return False
+        # Guesses at the password before it say nothing of the new one. Those at codes and from an address still count.
+        succeeded(writing, Tries(PASSWORDS, user.email))
+        return True
+
+    if not desk().database.transact(use, idempotent=False):
         return _gone()
     flash("Your password is set. Sign in with it.")
     return redirect(url_for("login.form"))

@@ -3,20 +3,23 @@
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any, TypeVar
 
 import flask_smorest
 from flask import current_app, request
 from flask.typing import ResponseReturnValue
-from marshmallow import EXCLUDE, RAISE, Schema, fields
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields
 
 from db.tokens import SCOPES
+from db.years import FIRST_YEAR, LAST_YEAR
 from portal.access import scoped
 from portal.api.problems import ProblemError
 from portal.api.rate import Allowances
 from portal.api.repeats import repeatable
 from portal.bearer import bearer
+from portal.form_texts import control_character
 from portal.moments import utc_text
 
 __all__ = ["MAX_BODY_BYTES", "Moment", "Part", "described", "listed"]
@@ -31,6 +34,9 @@ ALLOWANCES = "gridroll-api-rate"
 
 HALF = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|\0")
 """Where a body may hold half a character: escaped, as bytes, or in an encoding of two or four bytes."""
+
+CONTROL = re.compile(rb"\\u00[0189][0-9a-fA-F]|\\u007[fF]|\\[bf]|\x7f|\xc2[\x80-\x9f]|\0")
+"""Where a body may hold a control character; no other place of it can."""
 
 REPEATS = {
     "in": "header",
@@ -97,24 +103,43 @@ class Part(flask_smorest.Blueprint):  # type: ignore[misc]
         request.max_content_length = self.max_bytes.get(name, MAX_BODY_BYTES)
         if request.method in {"POST", "PUT"} and not request.is_json:
             raise ProblemError(415, "")
-        if (
-            request.method in {"POST", "PUT"}
-            and HALF.search(request.get_data())
-            and _has_half(request.get_json(silent=True))
-        ):
-            raise ProblemError(
-                422, "a text holds half a character, a surrogate without its other; send whole ones"
-            )
+        if request.method in {"POST", "PUT"}:
+            _check_texts(request.get_data())
         return None
 
 
-def _has_half(sent: Any) -> bool:
-    """Whether a text in it is none that can be written in UTF-8."""
+def _check_texts(body: bytes) -> None:
+    """Raises ProblemError for a body whose texts cannot be written in UTF-8 or shown, or that Python does not take."""
     try:
-        json.dumps(sent, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    return False
+        sent = json.loads(body)
+        if HALF.search(body):
+            json.dumps(sent, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ProblemError(
+            422, "a text holds half a character, a surrogate without its other; send whole ones"
+        ) from error
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        # Told where the body is read, as whatever else is wrong with it.
+        return
+    except (RecursionError, ValueError) as error:
+        raise ProblemError(
+            400, "the body nests too deep, or holds a number of too many digits; send less"
+        ) from error
+    found = next(filter(None, map(control_character, _texts(sent))), "") if CONTROL.search(body) else ""
+    if found:
+        raise ProblemError(422, f"a text holds the control character U+{ord(found):04X}; remove it")
+
+
+def _texts(sent: Any) -> Iterator[str]:
+    if isinstance(sent, str):
+        yield sent
+    elif isinstance(sent, list):
+        for one in sent:
+            yield from _texts(one)
+    elif isinstance(sent, dict):
+        for name, one in sent.items():
+            yield name
+            yield from _texts(one)
 
 
 class Moment(fields.AwareDateTime):
@@ -124,6 +149,12 @@ class Moment(fields.AwareDateTime):
         kwargs.setdefault("metadata", {})
         kwargs["metadata"] = {"example": "2026-11-20T09:00:00.000000Z", **kwargs["metadata"]}
         super().__init__(format="iso", **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        moment: datetime = super()._deserialize(value, attr, data, **kwargs)
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise ValidationError(f"the year is not between {FIRST_YEAR} and {LAST_YEAR}")
+        return moment
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         del attr, obj, kwargs

@@ -1,19 +1,19 @@
 """Students and courses: who there is, and adding them."""
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from flask.typing import ResponseReturnValue
-from marshmallow import Schema, fields
-from marshmallow.validate import Email, Length, Regexp
+from marshmallow import Schema, ValidationError, fields
+from marshmallow.validate import Length, Range, Regexp
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.catalogue import StudentItem, courses_after, student_item, students_after
 from db.errors import NotFoundError
+from db.names import email_faults, name_faults
 from db.people import RosterLine, enrol, find_course, find_student, make_course
-from db.roster_file import STUDENT_NO
+from db.roster_file import EARLIEST, LATEST, STUDENT_NO
 from db.schema import Course, Student
 from portal.api.cursors import Window, slice_of, text_key
 from portal.api.parts import Part, described, listed
@@ -26,7 +26,12 @@ __all__ = ["part"]
 
 part = Part("people", "Students and courses", "Whose attendance is taken, and in which courses.")
 
-COURSE = "/courses/<string(maxlength=64):code>"
+COURSE = "/courses/<course:code>"
+
+
+def _is_address(text: str) -> None:
+    for fault in email_faults(text):
+        raise ValidationError(f"it {fault}")
 
 
 class StudentShape(Schema):
@@ -67,12 +72,13 @@ class NewStudent(Schema):
         required=True, validate=Length(1, 200), metadata=described("Full name.", "Ada Adams")
     )
     email = fields.String(
-        load_default="",
-        validate=(Length(max=254), lambda text: not text or Email()(text)),
-        metadata=described("Left out: not known.", "ada@example.edu"),
+        load_default=None,
+        validate=_is_address,
+        metadata=described("Left out: what is on record stays, or none is known.", "ada@example.edu"),
     )
     enrolled_on = fields.Date(
         load_default=None,
+        validate=Range(EARLIEST, LATEST),
         metadata=described(
             "From when on they are expected. Left out: from the beginning, or once the class met, now."
         ),
@@ -82,7 +88,8 @@ class NewStudent(Schema):
 class NewCourse(Schema):
     code = fields.String(
         required=True,
-        validate=Regexp(r"^[^/\s][^/]{0,63}\Z", error="give 1 to 64 characters, none of them /"),
+        validate=Length(1, 64),
+        metadata=described("Letters, digits, spaces and - _ . : ( ) & + and between them /", "MATH-101"),
     )
     time_zone = fields.String(
         load_default="UTC", validate=Length(1, 64), metadata=described("IANA name.", "Europe/Berlin")
@@ -166,27 +173,30 @@ def add_course(wanted: Mapping[str, Any]) -> ResponseReturnValue:
 @part.takes(NewStudent)
 @part.gives(StudentShape, 201, "The student as they are on record.")
 def add_student(wanted: Mapping[str, Any], code: str) -> ResponseReturnValue:
-    """Put a student on a course's roster, adding them where they are not on record. No face is indexed by that."""
+    """Put a student on a course's roster, adding them where they are not on record. No face is indexed by that.
+
+    A token that reaches all courses corrects the name and the e-mail address of who is on record, where they are given.
+    """
     caller = bearer()
     assert caller is not None
-    name = " ".join(wanted["name"].split())
-    if not name or any(unicodedata.category(character) == "Cc" for character in name + wanted["email"]):
-        told = "it is empty, or holds a control character"
+    name, email = " ".join(wanted["name"].split()), wanted["email"]
+    for told in (f"it {fault}" for fault in name_faults(name)):
         raise ProblemError(422, f"name: {told}", errors=[{"field": "name", "detail": told}])
     expected = wanted["enrolled_on"]
-    line = RosterLine(
-        wanted["student_no"], name, wanted["email"], "", "", "" if expected is None else expected.isoformat()
-    )
+    day = "" if expected is None else expected.isoformat()
+    number = wanted["student_no"]
 
     def work(writing: Session) -> Mapping[str, Any]:
-        held = writing.scalar(select(Student).where(Student.student_no == line.student_no))
+        held = writing.scalar(select(Student).where(Student.student_no == number))
         if held is not None and held.removed_at is not None:
-            raise ProblemError(409, f"student {line.student_no} was removed for good; take another number")
+            raise ProblemError(409, f"student {number} was removed for good; take another number")
+        known = "" if held is None else held.email
+        line = RosterLine(number, name, known if email is None else email, "", "", day)
         differs = held is not None and (held.name, held.email) != (line.name, line.email.lower())
         if differs and caller.courses is not None:
             raise ProblemError(
                 409,
-                f"student {line.student_no} cannot be added as this has them; the office knows what is on record, "
+                f"student {number} cannot be added as this has them; the office knows what is on record, "
                 "and adds them",
             )
         (added,) = enrol(writing, find_course(writing, code), [line], caller.email)

@@ -4,7 +4,6 @@ import threading
 
 from flask import Flask, current_app
 
-from db.mongo import CacheError
 from portal.desk import Desk
 from recognizer.evidence import Evidence
 from recognizer.observation import Observation, Receipt
@@ -36,15 +35,11 @@ class Recognition:
 
     def _opened(self) -> Verifier:
         desk = self._desk
-        if desk.cache is None:
-            raise CacheError(
-                "the face cache is away since the portal started", "start the portal anew once it is back"
-            )
         with self._lock:
             if self._verifier is None:
-                backroom = desk.backroom
-                evidence = Evidence(backroom.archive)
-                self._verifier = Verifier(desk.database, desk.cache, backroom.engine, desk.settings, evidence)
+                cache, engine = desk.needed_cache(), desk.backroom.engine
+                evidence = Evidence(desk.backroom.archive)
+                self._verifier = Verifier(desk.database, cache, engine, desk.settings, evidence)
             return self._verifier
 
 

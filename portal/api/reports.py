@@ -62,7 +62,7 @@ def session(session_id: int) -> ResponseReturnValue:
         return _whole(as_json(session_report(reading, session_id)))
 
 
-@part.at("GET", "/courses/<string(maxlength=64):code>/term", "reports")
+@part.at("GET", "/courses/<course:code>/term", "reports")
 @part.takes(Term, "query")
 @part.gives(TermReportShape)
 def term(wanted: Mapping[str, Any], code: str) -> ResponseReturnValue:

@@ -11,6 +11,7 @@ from db.errors import GridrollError
 from db.planning import PlanError, session_mark
 from db.schema import Course, SessionRow, SlotRow
 from db.timetable import NewSlot, slot_mark
+from db.years import FIRST_YEAR, LAST_YEAR
 from portal.moments import local
 
 __all__ = ["DetailsForm", "RulesForm", "SessionForm", "SlotForm"]
@@ -139,7 +140,7 @@ class SessionForm(Form):
             day = date.fromisoformat(self.day)
         except ValueError as error:
             raise PlanError(f"{self.day[:20]!r} is no date; write e.g. 2026-11-20") from error
-        if not 2000 <= day.year <= 2200:
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
             raise PlanError(f"the year of {self.day[:20]} cannot be; write e.g. 2026-11-20")
         try:
             shown = time.fromisoformat(self.begins)

@@ -119,7 +119,7 @@ def _link(line: HistoryLine, about: About) -> str | None:
             return url_for("sessions.page", session_id=about.key)
         case "student" if session is not None:
             return url_for("entries.page", session_id=session, student_no=about.key)
-        case "student":
+        case "student" if not about.removed:
             return url_for("students.page", student_no=about.key)
         case "course":
             return url_for("courses.page", code=about.key)

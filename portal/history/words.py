@@ -48,11 +48,15 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """One thing that a row is about. `kind`: as the chain calls it; `key`: what an address of it needs, None: no link."""
+    """One thing that a row is about. `kind`: as the chain calls it; `key`: what an address of it needs, None: no link.
+
+    `removed`: a student of whom only the entries are left, without a page of their own.
+    """
 
     kind: str
     words: str
     key: str | None = None
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ def _about(kind: str, key: str, names: Names) -> About:
     match kind:
         case "student" if number in names.students:
             person = names.students[number]
-            return About(kind, f"{person.name} ({person.student_no})", person.student_no)
+            return About(kind, f"{person.name} ({person.student_no})", person.student_no, person.removed)
         case "session" if number in names.sessions:
             meeting = names.sessions[number]
             return About(kind, f"{meeting.title}, {meeting.course}", key)

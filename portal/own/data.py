@@ -93,6 +93,7 @@ def _page(refused: str = "", where: str = "", text: str = "") -> str:
     me = person()
     with desk().database.reading() as reading:
         consents = consents_of(reading, me.student_id)
+        on_record = find_student(reading, me.student_no).email
         holdings = holdings_of(reading, me.student_id)
         wishes = erasures_of(reading, me.student_id)
     held = [one for one in consents if one.withdrawn_at is None]
@@ -100,6 +101,7 @@ def _page(refused: str = "", where: str = "", text: str = "") -> str:
     return render_template(
         "own/data.html",
         me=me,
+        on_record=on_record,
         offered=offered,
         offered_digest=_digest(offered),
         held=held,

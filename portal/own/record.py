@@ -60,7 +60,6 @@ def page() -> ResponseReturnValue:
         entries = own_entries(
             reading, me.student_id, [mark.session_id for mark in shown], me.student_no, me.name
         )
-    open_to_them = courses.keys()
     courses = {mark.course.id: mark.course for mark in marks} | courses
     term = term_of(marks, _day(request.args.get("until", ""))) if marks else None
     return render_template(
@@ -80,7 +79,6 @@ def page() -> ResponseReturnValue:
         ],
         calendar=None if term is None else Markup(draw_term(term)),
         term=term,
-        open_to_them=open_to_them,
         chosen=chosen,
         number=number,
         last=last,

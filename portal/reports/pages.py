@@ -86,6 +86,7 @@ def course(code: str) -> ResponseReturnValue:
             orders=ORDERS,
             order=order if order in ORDERS else "name",
             short=sum(map(report.falls_short, report.students)),
+            counted=sum(line.counted > 0 for line in report.students),
             statuses=STATUSES,
             marks=MARKS,
             **_form(code, span, refused),

@@ -80,13 +80,15 @@ def confirm(code: str) -> ResponseReturnValue:
 
 def _read(content: bytes, name: str) -> RosterFile:
     """Raises PortalError, RosterError."""
+    # With a word before it, for these lines begin with a capital and a file's name stays as it is.
+    called = f"the file {name}"
     if len(content) > LARGEST_FILE:
         raise PortalError(
-            f"{name} is larger than {LARGEST_FILE >> 20} MB; a roster is not, choose another file"
+            f"{called} is larger than {LARGEST_FILE >> 20} MB; a roster is not, choose another file"
         )
-    file = parse_roster(content, name, COLUMNS)
+    file = parse_roster(content, called, COLUMNS)
     if len(file.lines) > MOST_STUDENTS:
-        raise PortalError(f"{name} names {len(file.lines)} students; at most {MOST_STUDENTS} fit, split it")
+        raise PortalError(f"{called} names {len(file.lines)} students; at most {MOST_STUDENTS} fit, split it")
     return file
 
 

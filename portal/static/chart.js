@@ -5,6 +5,8 @@
   const place = document.getElementById("chart");
   if (!place || !window.uPlot) return;
   const HEIGHT = 230;
+  const LEAST_S = 300; // Looks at one moment would leave no room between the ends of the axis.
+  const INCRS_S = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440].map((minutes) => minutes * 60); // Ticks show minutes.
   let plot = null;
   let data = null;
 
@@ -31,6 +33,13 @@
   const hours = new Intl.DateTimeFormat("en-GB", { timeZone: place.dataset.zone, hour: "2-digit", minute: "2-digit" });
   const whole = (_, value) => (value === null || value === undefined ? "–" : String(value));
 
+  const around = () => {
+    // Where there is but one look, uPlot would ask for a day from then on.
+    const [first, last] = [data.times[0], data.times[data.times.length - 1]];
+    const more = Math.max(LEAST_S - (last - first), 0) / 2;
+    return [first - more, last + more];
+  };
+
   const options = () => {
     const steps = window.uPlot.paths.stepped({ align: 1 });
     const axis = () => ({
@@ -47,9 +56,9 @@
       height: HEIGHT,
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), place.dataset.zone),
       cursor: { points: { size: 9 }, drag: { x: false, y: false } },
-      scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(Math.ceil(most * 1.08), 1)] } },
+      scales: { x: { time: true, range: around }, y: { range: (_, __, most) => [0, Math.max(Math.ceil(most * 1.08), 1)] } },
       axes: [
-        { ...axis(), values: (_, ticks) => ticks.map((tick) => hours.format(tick * 1000)) },
+        { ...axis(), incrs: INCRS_S, values: (_, ticks) => ticks.map((tick) => hours.format(tick * 1000)) },
         { ...axis(), size: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] },
       ],
       series: [

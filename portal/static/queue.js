@@ -10,6 +10,7 @@ const keysOn = document.getElementById("keys-on");
 const OFF = "gridroll-queue-keys-off";
 const ticked = new Set();
 let busy = false;
+let saying;
 
 const stored = () => {
   try {
@@ -41,12 +42,14 @@ const dress = () => {
 const say = (text) => {
   // Emptied first: the same outcome twice in a row is news as well.
   outcome.textContent = "";
-  window.setTimeout(() => { outcome.textContent = text; }, 60);
+  window.clearTimeout(saying);
+  saying = window.setTimeout(() => { outcome.textContent = text; }, 60);
 };
 
 const words = (element) => element.textContent.replace(/\s+/g, " ").trim();
 
 const fail = (text) => {
+  say("");
   const line = document.createElement("p");
   line.className = "refused";
   line.setAttribute("role", "alert");
@@ -68,7 +71,8 @@ const show = (text, address, remember) => {
   if (remember) window.history.pushState(null, "", address);
   dress();
   const said = queue.querySelector("[data-outcome]");
-  if (said) say(words(said));
+  // What was said of the page before is no word on this one.
+  say(said ? words(said) : "");
   const doubt = document.getElementById("doubt");
   doubt?.focus({ preventScroll: true });
   const top = queue.querySelector(".told, .refused, .case");
@@ -140,9 +144,11 @@ const reach = (id) => {
   return field !== null;
 };
 
+const refuse = (text) => say(queue.querySelector(".case") ? text : "There is no review to answer.");
+
 const tick = () => {
   const box = queue.querySelector(".here [name=tick]");
-  if (!box) say("This one cannot be ticked: answer it by itself.");
+  if (!box) refuse("This one cannot be ticked: answer it by itself.");
   else {
     box.click();
     say(box.checked ? "Ticked" : "Not ticked any more");
@@ -180,7 +186,7 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const done = ACTIONS[key] ? ACTIONS[key]() : /^[a-z]$/.test(key) && press(`[data-key="${key}"]`);
   if (done) event.preventDefault();
-  else if (/^[cognrd]$/.test(key)) say("This review has no such answer.");
+  else if (/^[cognrd]$/.test(key)) refuse("This review has no such answer.");
 });
 
 keysOn.checked = !stored();

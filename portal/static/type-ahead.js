@@ -28,13 +28,16 @@ class TypeAhead {
     this.chosen.value = selected ? own.value : this.input.value;
     own.replaceWith(this.chosen, this.input, this.list, this.said);
     this.at = -1;
+    this.students = [];
+    this.isDown = false;
+    this.entered = false;
     this.listen();
   }
 
   listen() {
     this.input.addEventListener("input", () => {
       this.chosen.value = this.input.value.trim();
-      window.clearTimeout(this.timer);
+      this.forget();
       this.timer = window.setTimeout(() => this.ask(), PAUSE_MS);
     });
     this.input.addEventListener("keydown", (event) => this.press(event));
@@ -48,6 +51,7 @@ class TypeAhead {
   }
 
   async ask() {
+    window.clearTimeout(this.timer);
     this.asking?.abort();
     this.asking = new AbortController();
     try {
@@ -57,7 +61,8 @@ class TypeAhead {
       this.show(await answer.json());
     } catch (error) {
       if (error.name === "AbortError") return;
-      this.close();
+      this.forget();
+      this.isDown = true;
       this.said.textContent = "The names cannot be loaded. Type the whole student number.";
     }
   }
@@ -82,6 +87,25 @@ class TypeAhead {
     this.list.hidden = document.activeElement !== this.input;
     this.input.setAttribute("aria-expanded", String(!this.list.hidden));
     this.point(students.length && this.input.value.trim() ? 0 : -1);
+    if (this.entered) {
+      this.entered = false;
+      this.take(this.at);
+    }
+  }
+
+  // What was answered to another text must not be taken for an answer to this one.
+  forget() {
+    this.close();
+    this.students = [];
+    this.list.replaceChildren();
+    this.said.textContent = "";
+    this.isDown = false;
+  }
+
+  // Nobody was taken yet. Where no names can be loaded, the text is all there is: a student number.
+  get isMereText() {
+    const text = this.input.value.trim();
+    return text !== "" && text === this.chosen.value && !this.isDown;
   }
 
   point(at) {
@@ -98,7 +122,7 @@ class TypeAhead {
 
   press(event) {
     const open = !this.list.hidden;
-    const last = (this.students?.length ?? 0) - 1;
+    const last = this.students.length - 1;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       if (!open) this.ask();
@@ -106,11 +130,16 @@ class TypeAhead {
         const next = event.key === "ArrowDown" ? this.at + 1 : this.at - 1;
         this.point(next > last ? 0 : next < 0 ? last : next);
       }
-    } else if (event.key === "Enter" && open && this.at >= 0) {
+    } else if (event.key === "Enter" && ((open && this.at >= 0) || this.isMereText)) {
       event.preventDefault();
-      // Once to take the name, once more to send it: see queue.js.
+      // Once to take the name, once more to send it: see queue.js. Text that is nobody's name is not sent.
       event.stopPropagation();
-      this.take(this.at);
+      if (open) this.take(this.at);
+      else if (!this.entered) {
+        // The list of this text is still to come: what it puts first is taken as soon as it is there.
+        this.entered = true;
+        this.ask();
+      }
     } else if (event.key === "Escape" && open) {
       event.stopPropagation();
       this.close();
@@ -118,7 +147,7 @@ class TypeAhead {
   }
 
   take(at) {
-    const student = this.students?.[at];
+    const student = this.students[at];
     if (!student) return;
     this.input.value = `${student.name} (${student.student_no})`;
     this.chosen.value = student.student_no;
@@ -134,6 +163,7 @@ class TypeAhead {
     this.input.setAttribute("aria-expanded", "false");
     this.input.removeAttribute("aria-activedescendant");
     this.at = -1;
+    this.entered = false;
   }
 }
 

@@ -11,7 +11,7 @@ from portal.errors import PortalError
 from portal.students.blueprint import STUDENT, current, enrolment, pages, refusal_words, removing
 from portal.students.record import Draft, student_page
 from portal.uploads import picture_page, stored_name, uploaded
-from recognizer.errors import LookalikeError, PhotoError, UnlikeError
+from recognizer.errors import KnownPhotoError, LookalikeError, PhotoError, UnlikeError
 from recognizer.photographs import remove_photograph
 
 __all__ = ["add_photo", "remove_photo"]
@@ -42,6 +42,9 @@ def add_photo(student_no: str) -> ResponseReturnValue:
             unlike=isinstance(error, UnlikeError),
         )
         return student_page(student_no, draft), 400
+    except KnownPhotoError as error:
+        said = f"This photograph of {error.owner} is there already; choose another one."
+        return student_page(student_no, Draft("photo", said, note)), 400
     except GridrollError as error:
         return student_page(student_no, Draft("photo", str(error), note)), 400
     flash("The photograph is added, and its face is known from now on.")

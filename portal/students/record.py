@@ -33,6 +33,7 @@ class Draft:
     refused: str = ""
     text: str = ""
     reason: str = ""
+    email: str = ""
     lookalike: tuple[str, str] | None = None
     unlike: bool = False
 

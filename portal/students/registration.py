@@ -108,5 +108,6 @@ def _page(filled: RegistrationForm, refused: str = "", lookalike: tuple[str, str
         refused=refused,
         lookalike=lookalike,
         codes=codes,
+        photo_sent=any(file.filename for file in request.files.getlist("photo")),
         max_bytes=desk().settings.max_photo_bytes,
     )

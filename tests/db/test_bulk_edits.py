@@ -102,6 +102,17 @@ def test_sent_twice_it_counts_once_and_a_row_that_says_so_already_is_left_alone(
         assert session.query(EditRow).count() == 2
 
 
+def test_sent_again_after_somebody_elses_edit_that_row_is_named_and_not_taken_back(room: Classroom) -> None:
+    first = change(room, Change("excused"), {"A": 1, "B": 1})
+    room.edit("A", by=BEA, reason="the note", status="late")
+    again = change(room, Change("excused"), {"A": 1, "B": 1})
+    assert (names(again, "overtaken"), names(again, "saved")) == (["Ann"], ["Ben"])
+    assert names(undo(room, again), "saved") == ["Ben"]
+    assert change(room, Change("excused"), {"A": 1}).edits is None
+    assert entries(room)["A"][0] == "late"
+    assert names(undo(room, first), "conflict") == ["Ann"]
+
+
 def test_sent_again_with_another_status_it_is_another_edit(room: Classroom) -> None:
     change(room, Change("excused"), {"A": 1})
     assert names(change(room, Change("late"), {"A": 1}), "conflict") == ["Ann"]
@@ -152,6 +163,8 @@ def test_taken_back_the_entries_say_what_they_said_before(room: Classroom) -> No
     # Pressed twice it counts once.
     assert sorted(names(undo(room, outcome), "saved")) == ["Ann", "Ben"]
     assert entries(room)["A"][3] == 4
+    room.edit("A", by=BEA, reason="the note", status="present")
+    assert names(undo(room, outcome), "overtaken") == ["Ann"]
 
 
 def test_what_somebody_edited_since_is_not_taken_back(room: Classroom) -> None:

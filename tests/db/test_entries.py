@@ -7,7 +7,7 @@ from functools import partial
 from threading import Barrier
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from db.database import Database
 from db.due import due_of_student, mark_due
@@ -77,11 +77,16 @@ def test_the_same_edit_handed_in_again_counts_once_and_an_equal_one_is_refused(r
     new = NewEdit(room.id, "A", "seen", "al@x.example", status="late", uid="u-1", expected_version=1)
     assert room.database.transact(partial(save_entry, new=new)) == 2
     assert room.database.transact(partial(save_entry, new=new)) == 2
+    room.edit("A", by="bea@x.example", status="excused")
+    assert room.database.transact(partial(save_entry, new=new)) == 2, (
+        "not the version of somebody else's edit"
+    )
+    room.edit("A", by="al@x.example", status="late")
     another = NewEdit(room.id, "A", "seen again", "al@x.example", status="late")
     with pytest.raises(EditError, match="says just that already"):
         room.database.transact(partial(save_entry, new=another))
     with room.database.reading() as session:
-        assert session.scalar(select(func.count()).select_from(EditRow)) == 1
+        assert session.scalar(select(func.count()).select_from(EditRow)) == 3
 
 
 def test_times_are_held_against_what_the_machine_saw(room: Classroom) -> None:
@@ -89,6 +94,49 @@ def test_times_are_held_against_what_the_machine_saw(room: Classroom) -> None:
     # The course's clock is one hour ahead of UTC.
     with pytest.raises(EditError, match="joined at 10:09:00 and last seen at 10:04:00 cannot both be"):
         room.database.transact(partial(save_entry, new=late))
+
+
+def test_times_are_those_of_the_class_or_shortly_around_it(room: Classroom) -> None:
+    save = partial(NewEdit, room.id, "A", "x", "al@x.example")
+    far = save(joined_at=START - timedelta(days=1), last_seen_at=START)
+    with pytest.raises(
+        EditError, match=r"-\d\d 10:00:00 is not within the class; give a time from .* 10:00 to 10:45 in"
+    ):
+        room.database.transact(partial(save_entry, new=far))
+    near = save(joined_at=START - timedelta(minutes=50), last_seen_at=START + timedelta(minutes=95))
+    assert room.database.transact(partial(save_entry, new=near)) == 2
+
+
+def test_a_time_said_before_it_was_held_against_the_class_stays(room: Classroom) -> None:
+    room.edit("A", joined_at=START)
+    early = START - timedelta(days=1)
+    with room.database.writing() as session:
+        session.execute(update(EditRow).values(joined_at=early))
+    room.edit("A", joined_at=early, status="late")
+    with room.database.reading() as session:
+        assert entry_sheet(session, room.id, "A").said == Said(status="late", joined_at=early)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "refusal"),
+    [
+        (45.5, "45.5 minutes are more than the session's 45"),
+        (11.5, "11.5 minutes do not fit between 10:05:00 and 10:15:00"),
+        (11, ""),  # times are often given without their seconds
+        (3, ""),  # away in between
+        (None, ""),  # as the machine counted
+    ],
+)
+def test_minutes_are_no_more_than_what_was_said_beside_them(
+    room: Classroom, minutes: float | None, refusal: str
+) -> None:
+    joined, left = (START + timedelta(minutes=after) for after in (5, 15))
+    new = NewEdit(room.id, "A", "x", "al@x.example", joined_at=joined, last_seen_at=left, minutes=minutes)
+    if not refusal:
+        assert room.database.transact(partial(save_entry, new=new)) == 2
+        return
+    with pytest.raises(EditError, match=refusal):
+        room.database.transact(partial(save_entry, new=new))
 
 
 def test_of_many_who_save_the_same_version_one_does_and_the_others_are_told(room: Classroom) -> None:

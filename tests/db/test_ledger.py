@@ -158,8 +158,8 @@ def test_an_edit_handed_in_twice_counts_once(room: Classroom) -> None:
     [
         ({"status": "asleep"}, "status 'asleep' is not known"),
         ({"reason": " "}, "needs a reason"),
-        ({"minutes": -1.0}, "-1 minutes cannot be"),
-        ({"minutes": float("nan")}, "nan minutes cannot be"),
+        ({"minutes": -1.0}, "a length of -1 minutes cannot be"),
+        ({"minutes": float("nan")}, "a length of nan minutes cannot be"),
         ({"remark": "x" * 501}, "at most 500 fit"),
         ({"joined_at": START, "last_seen_at": START - timedelta(seconds=1)}, "cannot both be"),
     ],

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from db.accounts import add_user, find_user
 from db.consents import consents_of, withdraw_consents
@@ -22,12 +22,12 @@ from db.own_data import own_data
 from db.own_holdings import Holdings, holdings_of
 from db.own_record import courses_of, own_edits, own_marks
 from db.people import find_student, record_consent, roster_ids
-from db.proof.chain import walk
+from db.proof.chain import TamperedError, walk
 from db.proof.records import check_entries, check_told
 from db.proof.reviews import check_ledgers, check_reviews
 from db.removal import anonymise, proofs_of_removal
 from db.rules import Look, Rules, Span, fold
-from db.schema import ExcuseRow, LookRow, ReviewRow, Student
+from db.schema import AuditRow, ExcuseRow, JudgementRow, LookRow, ReviewRow, Student
 from db.sessions import find_session, start_session
 from tests.conftest import START
 from tests.db.classroom import Classroom
@@ -80,17 +80,21 @@ def test_a_dispute_is_a_record_that_opens_its_review_once(room: Classroom) -> No
     verify(room)
 
 
-def test_an_answer_closes_the_dispute_for_good(room: Classroom) -> None:
-    dispute(room)
+def answer(room: Classroom, text: str) -> None:
     review = review_of(room)
     assert review is not None
     now = datetime.now(UTC)
     with room.database.writing() as session:
         new = NewJudgement(
-            room.id, review.subject, "dispute", "accepted", room.ann, "", None, STAFF, now, "Yes.", None, now
+            room.id, review.subject, "dispute", "accepted", room.ann, "", None, STAFF, now, text, None, now
         )
         record_judgement(session, new)
-        settle_review(session, find_review(session, review.id), "accepted", None, STAFF, now, "Yes.")
+        settle_review(session, find_review(session, review.id), "accepted", None, STAFF, now, text)
+
+
+def test_an_answer_closes_the_dispute_for_good(room: Classroom) -> None:
+    dispute(room)
+    answer(room, "Yes.")
     room.look(31, "a", "b")
     with room.database.reading() as session:
         (line,) = disputes_of(session, room.id, room.ann)
@@ -114,6 +118,30 @@ def test_no_status_waits_for_a_dispute() -> None:
 def remove(room: Classroom) -> dict[str, int]:
     with room.database.writing() as session:
         return anonymise(session, room.ann, GONE, STAFF, "asked")
+
+
+def test_what_a_student_was_answered_goes_with_them(room: Classroom) -> None:
+    dispute(room)
+    answer(room, "Dear Ann Arbour, yes.")
+    verify(room)
+    assert remove(room)["texts"] == 2
+    with room.database.reading() as session:
+        assert {row.reason for row in session.scalars(select(ReviewRow)) if row.kind == "dispute"} <= {
+            "",
+            None,
+        }
+        assert {row.reason for row in session.scalars(select(JudgementRow))} == {""}
+        assert not [row.seq for row in session.scalars(select(AuditRow)) if "Arbour" in row.detail]
+    verify(room)
+
+
+def test_an_answer_that_was_altered_behind_the_chains_back_is_found(room: Classroom) -> None:
+    dispute(room)
+    answer(room, "Yes.")
+    with room.database.writing() as session:
+        session.execute(update(ReviewRow).where(ReviewRow.kind == "dispute").values(reason="No."))
+    with pytest.raises(TamperedError, match="for another reason"):
+        verify(room)
 
 
 def test_a_removed_student_keeps_their_entries_and_loses_all_that_names_them(room: Classroom) -> None:

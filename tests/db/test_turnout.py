@@ -133,7 +133,22 @@ def test_days_of_sessions_to_come_have_no_class_yet(course: Course) -> None:
         found = turnout_of(session, "BIO", NINE + timedelta(days=1))
         assert [day.on for day in found.days] == [date(2026, 3, 2)]
         assert found.hours == (TurnoutHour(9, 1, 1),)
-        assert turnout_of(session, "BIO", NINE + timedelta(days=8)).sessions == 2
+
+
+def test_a_session_that_nobody_looked_at_makes_no_day_with_class_and_one_to_which_nobody_came_does(
+    course: Course,
+) -> None:
+    course.hold(NINE, 45, Ann=(0, 44), Ben=(0, 44))
+    with course.database.writing() as session:
+        start_session(session, "BIO", "Fell out", NINE + timedelta(days=1), 45)
+    with course.database.reading() as session:
+        found = turnout_of(session, "BIO", LATER)
+    assert (found.sessions, found.hours) == (1, (TurnoutHour(9, 1, 2),))
+    course.hold(NINE + timedelta(days=2), 45)
+    with course.database.reading() as session:
+        found = turnout_of(session, "BIO", LATER)
+    assert [(day.on.day, day.sessions, day.persons) for day in found.days] == [(2, 1, 2), (4, 1, 0)]
+    assert found.hours == (TurnoutHour(9, 2, 2),)
 
 
 def test_only_sessions_of_the_days_asked_for_count(course: Course) -> None:

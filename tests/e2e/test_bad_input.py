@@ -81,7 +81,7 @@ def test_a_bad_photograph_is_one_line_and_keeps_nobody_else_out(
     refused, last = lines(err)
     assert message in refused
     assert last.startswith(f"gridroll: 1 photograph refused, {enrolled} enrolled; ")
-    assert out.startswith(f"BIO: {2 if enrolled else 1} students, {enrolled} face")
+    assert out.startswith(f"BIO: {'2 students' if enrolled else '1 student'}, {enrolled} face")
     assert len(lines(run("faces", "list")[1])) == 1 + enrolled
     assert run("session", "start", "BIO")[0] == 0
 

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from db.database import Database, make_database
 from db.report import session_report
@@ -15,8 +16,10 @@ from portal.app import create_app
 from tests.e2e.browsing import Console, accessibility, fits, served, sign_in
 from tests.portal.cast import INSTRUCTOR, START, add_accounts, class_in_doubt
 
-SCREEN, PHONE, NARROW = 1, 2, 3
+SCREEN, PHONE, NARROW, TYPED = 1, 2, 3, 4
 """The sessions that are settled on each."""
+
+ROSTER = re.compile(r"/roster\.json")
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +29,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Data
     class_in_doubt(database)
     class_in_doubt(database, START + timedelta(days=7), "Week 6: more doubts")
     class_in_doubt(database, START + timedelta(days=14), "Week 7: as many")
+    class_in_doubt(database, START + timedelta(days=21), "Week 8: names in haste")
     with database.writing() as writing:
         add_accounts(writing)
     with served(create_app(settings, database)) as url:
@@ -66,6 +70,81 @@ def states(database: Database, session_id: int) -> dict[str, str]:
     with database.reading() as reading:
         found = session_report(reading, session_id).reviews
     return {(one.student_name or one.kind).split()[0]: one.state for one in found}
+
+
+def test_a_list_of_an_earlier_text_is_not_taken(chromium: Browser, portal: tuple[str, Database]) -> None:
+    url, database = portal
+    with visit(chromium, url, 1440, "light") as page:
+        page.goto(f"/reviews?session={TYPED}")
+        about(page, "Ada Adams")
+        page.keyboard.press("r")
+        page.keyboard.type("C")
+        students = page.get_by_role("listbox", name="Students").get_by_role("option")
+        first = students.first
+        expect(first).to_have_attribute("aria-selected", "true")
+        expect(first).to_contain_text("Chiara Conti")
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.route(ROSTER, hold)
+        page.keyboard.press("Backspace")
+        page.keyboard.type("jard")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        box = page.get_by_role("combobox", name="Another student")
+        page.wait_for_timeout(300)
+        expect(box).to_have_value("jard")
+        expect(students).to_have_count(0)
+        about(page, "Ada Adams")
+        held[-1].continue_()
+        expect(box).to_have_value("João Jardim (2026-1010)")
+        about(page, "Ada Adams")
+        page.keyboard.press("Enter")
+        said(page, "It is João Jardim.")
+    assert states(database, TYPED)["Ada"] == "reassigned"
+
+
+@pytest.mark.parametrize("pause_ms", [0, 60, 90])
+def test_enter_after_a_whole_name_takes_it_and_sends_no_text(
+    chromium: Browser, portal: tuple[str, Database], pause_ms: int
+) -> None:
+    url, _ = portal
+    with visit(chromium, url, 1440, "light") as page:
+        page.goto(f"/reviews?session={TYPED}")
+        asked_of = page.locator("#doubt").inner_text()
+        page.keyboard.press("r")
+        page.keyboard.type("Goran Grgić", delay=pause_ms)
+        page.keyboard.press("Enter")
+        box = page.get_by_role("combobox", name="Another student")
+        expect(box).to_have_value("Goran Grgić (2026-1007)")
+        expect(page.get_by_role("alert")).to_have_count(0)
+        assert page.locator("#doubt").inner_text() == asked_of
+        # What was taken and then typed over is text again; nobody is called so, and Enter stays where it is.
+        box.fill("Goran Nobody")
+        page.keyboard.press("Enter")
+        nobody = page.get_by_role("listbox", name="Students").get_by_role("option")
+        expect(nobody).to_have_text("Nobody of this course is called so")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(200)
+        expect(page.get_by_role("alert")).to_have_count(0)
+        assert page.locator("#doubt").inner_text() == asked_of
+
+
+def test_without_the_names_a_whole_number_can_be_sent(
+    chromium: Browser, portal: tuple[str, Database]
+) -> None:
+    url, _ = portal
+    with visit(chromium, url, 1440, "light") as page:
+        page.goto(f"/reviews?session={TYPED}")
+        page.route(ROSTER, lambda route: route.abort("aborted"))
+        page.keyboard.press("r")
+        page.keyboard.type("2026-1005")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("The names cannot be loaded.")).to_be_attached()
+        page.keyboard.press("Enter")
+        said(page, "It is Elif Erdoğan.")
 
 
 @pytest.mark.parametrize(("width", "scheme", "meeting"), [(1440, "light", SCREEN), (390, "dark", NARROW)])
@@ -209,6 +288,55 @@ def test_ten_reviews_are_settled_by_taps_on_a_phone(chromium: Browser, portal: t
         expect(page.get_by_role("alert")).to_contain_text("You have answered already.")
         assert fits(page)
     assert list(states(database, PHONE).values()).count("open") == 2
+
+
+def test_what_readers_of_screens_hear_is_of_the_review_that_is_open(
+    chromium: Browser, portal: tuple[str, Database]
+) -> None:
+    url, _ = portal
+    with visit(chromium, url, 1440, "light") as page:
+        page.goto(f"/reviews?session={TYPED}")
+        doubt, outcome = page.locator("#doubt"), page.locator("#outcome")
+        first = doubt.inner_text()
+        page.keyboard.press("o")
+        said(page, "This review has no such answer.")
+        page.keyboard.press("j")
+        expect(doubt).not_to_have_text(first)
+        expect(outcome).to_be_empty()
+        second = doubt.inner_text()
+        page.keyboard.press("d")
+        said(page, "Dismissed")
+        page.go_back()
+        expect(doubt).to_have_text(second)
+        expect(outcome).to_be_empty()
+        page.keyboard.press("o")
+        said(page, "This review has no such answer.")
+        page.route(re.compile("/reviews"), lambda route: route.abort("aborted"))
+        page.keyboard.press("j")
+        expect(page.get_by_role("alert")).to_contain_text("The portal does not answer")
+        expect(outcome).to_be_empty()
+
+
+def test_with_nothing_waiting_a_key_says_that_there_is_no_review(chromium: Browser, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    database = make_database(settings.resolved_database_url)
+    class_in_doubt(database, students=1)
+    with database.writing() as writing:
+        add_accounts(writing)
+    with served(create_app(settings, database)) as url, visit(chromium, url, 1440, "light") as page:
+        page.goto("/reviews")
+        for _ in range(2):
+            count = page.locator(".waiting li").count()
+            page.keyboard.press("d")
+            expect(page.locator(".waiting li")).to_have_count(count - 1)
+        expect(page.get_by_role("heading", name="Nothing is in doubt")).to_be_visible()
+        for key in "cx":
+            page.keyboard.press(key)
+            said(page, "There is no review to answer.")
+        page.keyboard.press("u")
+        expect(page.locator("#doubt")).to_be_visible()
+        expect(page.locator("#outcome")).to_be_empty()
+    database.close()
 
 
 def test_without_javascript_each_answer_leads_to_the_next_all_the_same(

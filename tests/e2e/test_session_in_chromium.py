@@ -104,6 +104,39 @@ def test_staff_edit_in_a_row_and_together_undo_and_look_closer(
         assert console.take() == []
 
 
+DRAWN = """(() => {
+  window.drawn = [];
+  const { clearRect, fillText } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+    window.drawn = [];
+    return clearRect.apply(this, box);
+  };
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...more) {
+    window.drawn.push(text);
+    return fillText.call(this, text, ...more);
+  };
+})()"""
+"""Keeps what is written on canvas, from the last time it was cleared."""
+
+NEXT_FRAME = (
+    "() => new Promise((told) => setTimeout(() => requestAnimationFrame(() => told(window.drawn)), 200))"
+)
+
+
+def test_a_chart_of_a_single_look_tells_its_minutes_apart(
+    chromium: Browser, url: str, database: Database
+) -> None:
+    session = class_of_sixteen(database, title="Week 5: limits", looks=1)
+    with visiting(chromium, url, 1440, "light", ADMIN) as (page, console):
+        page.add_init_script(DRAWN)
+        page.goto(f"/sessions/{session}")
+        expect(page.locator(".u-over")).to_be_visible()
+        times = [text for text in page.evaluate(NEXT_FRAME) if ":" in text]
+        assert len(times) == len(set(times)) >= 3
+        assert any(time.startswith("09:") for time in times)
+        assert console.take() == []
+
+
 def test_an_open_page_follows_and_says_when_the_connection_is_lost(
     chromium: Browser, url: str, database: Database
 ) -> None:

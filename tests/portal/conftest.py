@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from db.database import Database, open_database
 from db.health import Check, State
+from db.mongo import CacheError
 from db.settings import Settings
 from portal.admin.checkup import Checkup
 from portal.admin.office import Office
@@ -102,6 +103,16 @@ def _untried(app: Flask) -> Flask:
 @pytest.fixture(scope="session")
 def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("templates")
+
+
+@pytest.fixture
+def no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could not be opened when the portal started, and cannot be now."""
+
+    def fail(*_: object) -> None:
+        raise CacheError("the face cache cannot be started", "free some memory")
+
+    monkeypatch.setattr("portal.backroom.open_cache", fail)
 
 
 @pytest.fixture(scope="session")

@@ -165,6 +165,7 @@ TABLE = {
     "students.remove_photo": for_office("POST /students/S-1/photos/1/remove", 404),
     "students.agree": for_office("POST /students/S-1/consent", 400),
     "students.withdraw": for_office("POST /students/S-1/consent/withdraw", 400),
+    "students.correct": for_office("POST /students/S-1/details", 409),
     "students.remove": for_office("POST /students/S-1/remove", 400),
     "faces.listing": for_lists("/faces"),
     "faces.remove": for_office("POST /faces/nothing/remove", 404),

@@ -18,7 +18,7 @@ from db.sessions import find_session, start_session
 from db.tokens import add_token
 from portal.bearer import hash_token, new_token
 from portal.desk import Desk, desk_of, put_desk
-from tests.portal.cast import COURSE, INSTRUCTOR, OTHER_COURSE, STAFF, START, STUDENT_A, STUDENT_B
+from tests.portal.cast import COURSE, INSTRUCTOR, OTHER_COURSE, PASSWORD, STAFF, START, STUDENT_A, STUDENT_B
 from tests.portal.conftest import Browser
 
 NOW = START + timedelta(days=1)
@@ -40,11 +40,11 @@ def make_link(browser: Browser, email: str, name: str = "My phone") -> str:
     assert answer.status_code == 302
     page = browser.get("/calendar").text
     (link,) = re.findall(r'<code class="secret">([^<]+)</code>', page)
-    assert link.startswith("http://localhost/calendar/grl_")
+    assert link.startswith("http://127.0.0.1:8080/calendar/grl_")
     # It is shown once.
     assert link not in browser.get("/calendar").text
     browser.sign_out("/calendar")
-    return str(link).removeprefix("http://localhost")
+    return str(link).removeprefix("http://127.0.0.1:8080")
 
 
 def events(browser: Browser, link: str) -> dict[str, str]:
@@ -63,8 +63,8 @@ def events(browser: Browser, link: str) -> dict[str, str]:
     }
 
 
-MATH = {"session-1@localhost": "MATH-101: Limits, 02 08:00 UTC to 08:45 UTC"}
-CHEM = {"session-2@localhost": "CHEM-7: Bonds; salts, and äther, 04 08:00 UTC to 09:30 UTC"}
+MATH = {"session-1@127.0.0.1": "MATH-101: Limits, 02 08:00 UTC to 08:45 UTC"}
+CHEM = {"session-2@127.0.0.1": "CHEM-7: Bonds; salts, and äther, 04 08:00 UTC to 09:30 UTC"}
 
 
 @pytest.mark.parametrize(("email", "expected"), [(INSTRUCTOR, MATH), (STUDENT_A, MATH), (STAFF, MATH | CHEM)])
@@ -72,6 +72,28 @@ def test_a_link_shows_the_sessions_of_its_owners_courses(
     browser: Browser, email: str, expected: dict[str, str]
 ) -> None:
     assert events(browser, make_link(browser, email)) == expected
+
+
+def test_links_and_events_are_of_the_portals_own_address_whatever_a_request_claims(
+    app: Flask, browser: Browser
+) -> None:
+    app.config["PUBLIC_URL"] = "https://roll.example.edu/"
+    client, evil = browser.client, "http://evil.example"
+
+    def send(path: str, **values: str) -> None:
+        found = re.search(r'"csrf_token" value="([^"]+)"', client.get(path, base_url=evil).text)
+        assert found is not None
+        form = {"csrf_token": found[1], **values}
+        assert client.post(path, base_url=evil, data=form).status_code == 302
+
+    send("/login", email=STUDENT_A, password=PASSWORD)
+    send("/calendar")
+    page = client.get("/calendar", base_url=evil).text
+    (path,) = re.findall(r">https://roll\.example\.edu(/calendar/grl_[^<]+\.ics)</code>", page)
+    assert f'href="webcal://roll.example.edu{path}"' in page
+    for base in ("http://localhost", evil):
+        feed = Calendar.from_ical(client.get(path, base_url=base).data)
+        assert [str(event["UID"]) for event in feed.walk("VEVENT")] == ["session-1@roll.example.edu"]
 
 
 def test_where_a_school_has_too_many_sessions_the_longest_past_are_left_out(
@@ -96,7 +118,7 @@ def test_a_session_that_moves_stays_the_same_event(browser: Browser, database: D
         row = find_session(writing, 2)
         at = datetime(2026, 3, 30, 7, 0, tzinfo=UTC)
         change_session(writing, 2, row.title, at, 60, session_mark(row), STAFF, NOW)
-    changed = events(browser, link)["session-2@localhost"]
+    changed = events(browser, link)["session-2@127.0.0.1"]
     assert changed == "CHEM-7: Bonds; salts, and äther, 30 07:00 UTC to 08:00 UTC"
 
 

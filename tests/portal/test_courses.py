@@ -13,7 +13,7 @@ from db.agenda import coming_sessions
 from db.courses import CourseDetails, add_course
 from db.database import Database
 from db.instructors import add_instructor, instructors_of
-from db.people import enrol, find_course
+from db.people import PAGE_WORDS, enrol, find_course
 from db.schema import AuditRow, Course, SessionRow
 from db.sessions import start_session
 from db.timetable import NewSlot, add_slot, slots_of
@@ -115,6 +115,11 @@ def test_the_office_makes_a_course_and_comes_to_its_roster(browser: Browser, dat
     assert "There is a course CS/101 ä already" in again.text
 
 
+def test_no_course_is_called_as_what_follows_a_code_in_an_address(app: Flask) -> None:
+    rules = [rule.rule.partition("<course:code>/")[2] for rule in app.url_map.iter_rules()]
+    assert {rule.partition("/")[0] for rule in rules if rule} == PAGE_WORDS
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -122,7 +127,8 @@ def test_the_office_makes_a_course_and_comes_to_its_roster(browser: Browser, dat
         ({"code": "B" * 65, "time_zone": "UTC"}, "must have 1 to 64 characters"),
         ({"code": "/BIO", "time_zone": "UTC"}, "holds what no address can name"),
         ({"code": "BIO/../x", "time_zone": "UTC"}, "holds what no address can name"),
-        ({"code": "BIO\x07", "time_zone": "UTC"}, "holds what no address can name"),
+        ({"code": "BIO-101/plan", "time_zone": "UTC"}, "would be the address of a page, plan"),
+        ({"code": "CS/roster/7", "time_zone": "UTC"}, "would be the address of a page, roster"),
         ({"code": "BIO", "time_zone": "Mars/Olympus"}, "Time zone &#39;Mars/Olympus&#39; is not known"),
         ({"code": "BIO", "time_zone": "../../etc/passwd"}, "is not known; write e.g. Europe/Berlin"),
         ({"code": "BIO", "time_zone": "UTC", "limit": "many"}, "is no attendance limit in percent"),

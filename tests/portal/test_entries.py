@@ -188,6 +188,7 @@ def test_a_form_sent_again_after_somebody_elses_edit_does_not_undo_it(
     browser.sign_in(INSTRUCTOR)
     form = open_form(browser, meeting, "S-2")
     form.send(status="present", reason="I heard him")
+    assert "The entry is saved." in browser.get(form.path).text
     with database.writing() as writing:
         save_entry(writing, NewEdit(meeting, "S-2", "the note came", ADMIN, status="excused"))
     assert (
@@ -195,6 +196,10 @@ def test_a_form_sent_again_after_somebody_elses_edit_does_not_undo_it(
     )  # the answer was lost on the way
     assert line_of(database, meeting, "S-2")[0] == "excused"
     assert len(edits(database)) == 2
+    answer = browser.get(form.path)
+    assert "This was saved before, and the entry has been changed since." in text_of(answer)
+    assert "The entry is saved." not in answer.text
+    assert ">Undo<" not in answer.text
 
 
 def test_a_saved_form_changed_and_sent_again_is_another_edit_of_an_old_version(
@@ -239,9 +244,16 @@ IMPOSSIBLE = (
     ({"status": "late", "reason": " "}, "An edit needs a reason; say why"),
     ({"joined": "25:00", "reason": "x"}, "'25:00' is no time of that day in Europe/Berlin; write e.g. 09:05."),
     ({"joined": "nine", "reason": "x"}, "'nine' is no time"),
-    ({"minutes": "ten", "reason": "x"}, "'ten' is no number of minutes; give 0 to 1440."),
-    ({"minutes": "nan", "reason": "x"}, "Nan minutes cannot be"),
-    ({"minutes": "-1", "reason": "x"}, "-1 minutes cannot be"),
+    ({"joined": "23:59", "reason": "x"}, "23:59 is not within the class; give a time from 09:00 to 09:45 CET."),
+    ({"last_seen": "11:00", "reason": "x"}, "11:00 is not within the class"),
+    ({"minutes": "ten", "reason": "x"}, "'ten' is no number of minutes; give 0 to 45."),
+    ({"minutes": "1000", "reason": "x"}, "1000 minutes are more than the session's 45; correct them."),
+    (
+        {"joined": "09:05", "last_seen": "09:10", "minutes": "45", "reason": "x"},
+        "45 minutes do not fit between 09:05:00 and 09:10:00; correct them or the times.",
+    ),
+    ({"minutes": "nan", "reason": "x"}, "A length of nan minutes cannot be"),
+    ({"minutes": "-1", "reason": "x"}, "A length of -1 minutes cannot be"),
     ({"remark": "x" * 501, "reason": "x"}, "The remark has 501 characters; at most 500 fit"),
     ({"status": "late", "reason": "x" * 2001}, "The reason has 2001 characters; at most 2000 fit"),
     ({"joined": "09:40", "last_seen": "09:10", "reason": "x"}, "Joined at 09:40:00 and last seen at 09:10:00"),

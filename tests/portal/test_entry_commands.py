@@ -84,7 +84,7 @@ def test_an_expected_version_protects_somebody_elses_edit(meeting: int) -> None:
     ("arguments", "error", "words"),
     [
         (("--minutes", "ten"), GridrollError, "'ten' is no number of minutes; give 0 to 1440, or machine"),
-        (("--minutes", "1441"), EditError, "1441 minutes cannot be"),
+        (("--minutes", "1441"), EditError, "1441 minutes are more than the session's 45"),
         (("--joined", "nine"), GridrollError, "'nine' is no moment"),
         (
             ("--joined", "2026-03-02T09:30:00+01:00"),

@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 from html import unescape
+from typing import Any
 
 import cv2
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import select
 
 from db.consents import consents_of
 from db.database import Database
-from db.errors import EvidenceError, StoreError
+from db.errors import EvidenceError, NotFoundError, StoreError
 from db.evidence import Archive
 from db.ledger import catch_up
 from db.people import record_consent
@@ -23,7 +24,8 @@ from demo.cast import CAST, portrait
 from portal.app import create_app
 from portal.desk import desk_of
 from portal.own import bundle
-from tests.portal.cast import ADMIN, STAFF, START, STUDENT_A, STUDENT_B
+from recognizer.removal import remove_student
+from tests.portal.cast import ADMIN, COURSE, STAFF, START, STUDENT_A, STUDENT_B
 from tests.portal.conftest import Browser
 from tests.portal.crops import keep_crop
 from tests.portal.statements import MOST, counting
@@ -203,6 +205,34 @@ def test_pictures_beyond_the_limit_are_named_and_left_out(
     assert "Left out" in packed.read("README.txt").decode()
 
 
+def test_the_download_does_not_tell_where_files_lie_on_the_server(
+    browser: Browser, database: Database, ada: int
+) -> None:
+    with database.writing() as writing:
+        for face, path in zip(
+            writing.scalars(select(FaceRow).where(FaceRow.student_id == ada)),
+            ("/root/.gridroll/photos/S-1.jpg", "C:\\photos\\S-1.jpg"),
+            strict=False,
+        ):
+            face.photo = path
+    packed = zipfile.ZipFile(io.BytesIO(browser.get("/me/data/download").data))
+    assert {one["photo"] for one in json.loads(packed.read("data.json"))["faces"]} == {"S-1.jpg"}
+    assert "/" not in packed.read("faces.csv").decode()
+
+
+def test_the_address_on_record_is_told_beside_that_of_the_account(
+    browser: Browser, database: Database, ada: int
+) -> None:
+    assert f"student number S-1, {STUDENT_A}" in text_of(browser.get("/me/data").text)
+    for on_record, words in (
+        ("old@example.edu", "On record for your courses: old@example.edu."),
+        ("", "No address is on record for your courses."),
+    ):
+        with database.writing() as writing:
+            writing.get_one(Student, ada).email = on_record
+        assert f"{words} You sign in and get mail as {STUDENT_A}." in text_of(browser.get("/me/data").text)
+
+
 def test_cells_are_no_formulas(browser: Browser, database: Database, ada: int, meeting: int) -> None:
     token = browser.token("/me")
     browser.client.post(f"/me/sessions/{meeting}", data={"csrf_token": token, "text": "=cmd()"})
@@ -288,11 +318,57 @@ def test_a_request_that_is_carried_out_removes_the_student_and_shows_what_went(
     session = text_of(browser.get(f"/sessions/{meeting}").text)
     assert "Removed student" in session
     assert "Ada" not in session
+    for path in (f"/reports/{COURSE}", "/history"):
+        told = browser.get(path).text
+        assert "Removed student" in told
+        links = set(re.findall(rf'href="(/[^"#?]*removed-{ada}[^"]*)"', told))
+        assert links <= {f"/sessions/{meeting}/entries/removed-{ada}"}, path
+        assert all(browser.get(link).status_code == 200 for link in links)
     with database.reading() as reading:
         user = reading.scalars(select(User).where(User.student_id == ada)).one()
         assert (user.active, user.email) == (False, f"removed-{user.id}@invalid")
     browser.sign_out(here)
     assert browser.sign_in(STUDENT_A).status_code == 401
+
+
+def test_of_two_who_carry_out_a_request_at_once_the_later_is_told_that_it_is_done(
+    app: Flask, browser: Browser, database: Database, ada: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(browser, "/me/data/erasure", text="I leave.", sure="yes")
+    browser.sign_out("/me")
+    browser.sign_in(ADMIN)
+    other, here = Browser(app.test_client()), "/students/erasures"
+    other.sign_in(STAFF)
+    asked = {"action": "carry_out", "typed": "S-1"}
+    told = list[tuple[int, str]]()
+
+    def remove_later(*given: Any) -> Any:
+        # The other one is faster, after this one read that the request waits.
+        monkeypatch.setattr("portal.erasures.remove_student", remove_student)
+        told.append(send(other, f"{here}/1", here, **asked))
+        return remove_student(*given)
+
+    monkeypatch.setattr("portal.erasures.remove_student", remove_later)
+    told.append(send(browser, f"{here}/1", here, **asked))
+    assert [code for code, _ in told] == [200, 200]
+    assert "The student is removed." in told[0][1]
+    assert "It was carried out already." in told[1][1]
+
+
+def test_a_student_who_is_gone_with_the_request_still_open_is_not_called_removed(
+    browser: Browser, database: Database, ada: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(browser, "/me/data/erasure", sure="yes")
+    browser.sign_out("/me")
+    browser.sign_in(ADMIN)
+
+    def fail(*_: object) -> None:
+        raise NotFoundError("there is no such student")
+
+    monkeypatch.setattr("portal.erasures.remove_student", fail)
+    here = "/students/erasures"
+    form = {"csrf_token": browser.token(here), "action": "carry_out", "typed": "S-1"}
+    assert browser.client.post(f"{here}/1", data=form).status_code == 404
 
 
 def test_the_list_of_requests_asks_the_ledger_no_more_with_many(

@@ -18,7 +18,7 @@ from db.judgements import NewJudgement, record_judgement
 from db.ledger import catch_up
 from db.own_record import OwnCourse, OwnMark, Tally
 from db.people import make_course
-from db.schema import Course, Enrolment, SessionRow, Student
+from db.schema import AttendanceRow, Course, Enrolment, ReviewRow, Student
 from db.sessions import start_session
 from portal.desk import desk_of
 from portal.own.calendar import WEEKS, draw_term, term_of
@@ -131,17 +131,30 @@ def test_long_records_come_in_pages_and_by_course(browser: Browser, database: Da
     assert "No session of NONE" in text_of(browser.get("/me?course=NONE").text)
 
 
-def test_a_session_of_a_course_one_has_left_is_listed_but_not_open(
+def test_the_entry_in_a_course_one_has_left_can_be_read_and_contested(
     browser: Browser, database: Database, meeting: int
 ) -> None:
     ada, _ = ids(database)
+    others = hold(database, 1, seen=False)[0]
     with database.writing() as writing:
         writing.delete(writing.scalars(select(Enrolment).where(Enrolment.student_id == ada)).one())
+        new = start_session(writing, COURSE, "Afterwards", START + timedelta(weeks=9), 45).id
     browser.sign_in(STUDENT_A)
-    page = browser.get("/me").text
-    assert "Limits" in page
-    assert f"/me/sessions/{meeting}" not in page
-    assert browser.get(f"/me/sessions/{meeting}").status_code == 404
+    assert f"/me/sessions/{meeting}" in browser.get("/me").text
+    path = f"/me/sessions/{meeting}"
+    fields = {"csrf_token": browser.token(path), "text": "I was there from the beginning"}
+    assert browser.client.post(path, data=fields).status_code == 302
+    catch_up(database)
+    page = text_of(browser.get(path).text)
+    assert "I was there from the beginning" in page
+    with database.reading() as reading:
+        review = reading.scalars(select(ReviewRow).where(ReviewRow.kind == "dispute")).one()
+        assert (review.session_id, review.state) == (meeting, "open")
+        entries = select(AttendanceRow.id).where(AttendanceRow.student_id == ada)
+        held = {one: reading.scalar(entries.where(AttendanceRow.session_id == one)) for one in (others, new)}
+    for number, entry in held.items():
+        assert browser.get(f"/me/sessions/{number}").status_code == (200 if entry else 404)
+    assert held[new] is None
 
 
 def marks(*spots: tuple[date, str]) -> list[OwnMark]:
@@ -229,10 +242,9 @@ def test_a_student_sees_their_own_pictures_with_score_and_threshold(
 def test_anybody_elses_picture_is_as_unknown_as_one_that_never_was(
     browser: Browser, database: Database, meeting: int, crops: tuple[int, int]
 ) -> None:
-    (foreign,) = hold(database, 1)
     with database.writing() as writing:  # of a course that neither is on
-        course = make_course(writing, "SECRET", ZONE)
-        writing.get_one(SessionRow, foreign).course_id = course.id
+        make_course(writing, "SECRET", ZONE)
+        foreign = start_session(writing, "SECRET", "Hidden", START, 45).id
     browser.sign_in(STUDENT_B)
     refused = [
         f"/me/evidence/{crops[0]}.jpg",

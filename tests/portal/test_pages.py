@@ -17,6 +17,7 @@ from portal.wording import (
     review_note,
     review_sentence,
     review_state,
+    sentence,
     status,
 )
 from tests.portal.cast import (
@@ -104,6 +105,7 @@ def test_a_course_without_a_roster_says_so(browser: Browser, database: Database)
     browser.sign_in(ADMIN)
     page = browser.get(f"/sessions/{empty}").text
     assert "Nobody is on the roster of EMPTY" in page
+    assert 'href="/courses/EMPTY/roster">Import it</a>' in page
 
 
 def test_a_student_sees_their_own_record_and_nobody_elses(browser: Browser, meeting: int) -> None:
@@ -188,7 +190,7 @@ def test_times_claim_no_more_than_was_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "sentence"),
+    ("kind", "name", "words"),
     [
         ("unknown_face", None, "At 22:30:05 there was a face that matches nobody on the roster."),
         (
@@ -212,9 +214,29 @@ def test_times_claim_no_more_than_was_seen() -> None:
         ("label_differs", "Ada", "Label differs about Ada at 22:30:05."),  # a kind of a later version
     ],
 )
-def test_a_doubt_is_a_sentence(kind: str, name: str | None, sentence: str) -> None:
+def test_a_doubt_is_a_sentence(kind: str, name: str | None, words: str) -> None:
     review = ReviewLine(kind, None, name, SUMMER, "open", rival_name="Ben")
-    assert review_sentence(review, "UTC") == sentence
+    assert review_sentence(review, "UTC") == words
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("no file was chosen; choose one", "No file was chosen; choose one."),
+        ("it’s late.", "It’s late."),
+        ("émile, say why", "Émile, say why."),
+        ("e-mail addresses differ", "E-mail addresses differ."),
+        ("f.csv is not UTF-8", "f.csv is not UTF-8."),
+        ("ada@example.edu is taken", "ada@example.edu is taken."),
+        ("smtp_url lacks a host", "smtp_url lacks a host."),
+        ("s12 was removed before", "s12 was removed before."),
+        ("'nine' is no time", "'nine' is no time."),
+        ("/tmp/x is a folder", "/tmp/x is a folder."),
+        ("", "."),
+    ],
+)
+def test_only_a_word_gets_a_capital(line: str, said: str) -> None:
+    assert sentence(line) == said
 
 
 def test_a_settled_review_says_how_and_asks_for_nothing() -> None:

@@ -80,6 +80,7 @@ def test_each_face_gets_its_name_or_is_said_not_to_be_recognised(
     status, page = hand_in(browser, class_picture([BEN, ANN, GUEST]))
     assert status == 200, refusal(page)
     assert "2 of 3 faces recognised" in page
+    assert "2 of 3 students count as present." in page  # of a class that is over
     assert page.index(BEN.name) < page.index(ANN.name) < page.index("Person not recognised")
     assert page.count("<rect") == 3
     assert 'href="data:image/jpeg;base64,' in page
@@ -197,6 +198,7 @@ def test_a_picture_of_nobody_marks_nobody_absent(browser: Browser, database: Dat
         assert session_report(reading, 1).looks == ()
 
 
+@pytest.mark.usefixtures("no_cache")
 def test_without_the_face_cache_no_picture_is_taken(
     settings: Settings, database: Database, room: Flask
 ) -> None:
@@ -204,8 +206,21 @@ def test_without_the_face_cache_no_picture_is_taken(
     browser = Browser(app.test_client())
     browser.sign_in(INSTRUCTOR)
     status, page = hand_in(browser, class_picture([ANN]))
-    assert status == 400
-    assert "face cache" in refusal(page)
+    assert status == 503
+    assert "face cache, which could not be opened" in refusal(page)
+    with database.reading() as reading:
+        assert session_report(reading, 1).looks == ()
+    close_app(app)
+
+
+def test_a_face_cache_that_can_be_opened_by_now_is(
+    settings: Settings, database: Database, room: Flask
+) -> None:
+    app = create_app(settings, database)
+    browser = Browser(app.test_client())
+    browser.sign_in(INSTRUCTOR)
+    status, page = hand_in(browser, class_picture([ANN]))
+    assert (status, ANN.name in page) == (200, True)
     close_app(app)
 
 

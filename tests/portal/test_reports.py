@@ -90,6 +90,25 @@ def test_who_falls_short_of_the_courses_limit_is_counted_and_marked(
     assert names[0] == "Ben Brown"
 
 
+@pytest.mark.parametrize(
+    ("doubtful", "line"),
+    [
+        ((), "Every student came to at least 75 % of their sessions"),
+        (("S-2",), "Every student of whom a session counts came to at least 75 %"),
+        (("S-1", "S-2"), "No session counts yet, so nobody can be held against 75 %"),
+    ],
+)
+def test_of_whom_no_session_counts_nothing_is_said_against_the_limit(
+    browser: Browser, database: Database, meeting: int, doubtful: tuple[str, ...], line: str
+) -> None:
+    with database.writing() as writing:
+        find_course(writing, COURSE).attendance_limit = 0.75
+        for student_no in doubtful:
+            edit_entry(writing, NewEdit(meeting, student_no, "cannot tell", ADMIN, "unverified"))
+    browser.sign_in(INSTRUCTOR)
+    assert line in browser.get(PAGE).text
+
+
 def test_what_a_timetable_planned_is_in_no_report_yet(
     browser: Browser, database: Database, meeting: int
 ) -> None:

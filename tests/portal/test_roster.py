@@ -161,21 +161,21 @@ def test_of_a_student_of_other_courses_an_instructor_is_told_nothing(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "lacks the column student_no, name, email"),
-        (HEADER.encode(), "names no student"),
-        (f"{HEADER}\nS-3,J\xf6rg,,\n".encode("latin-1"), "is not UTF-8"),
+        (b"", "The file my list.csv lacks the column student_no, name, email"),
+        (HEADER.encode(), "The file my list.csv names no student"),
+        (f"{HEADER}\nS-3,J\xf6rg,,\n".encode("latin-1"), "The file my list.csv is not UTF-8"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "is not UTF-8"),
-        (f'{HEADER}\nS-3,"Ann,,\n'.encode(), "is no CSV file"),
-        (f"{HEADER}\n{CEM}\n".encode() + b" " * (2 << 20), "is larger than 2 MB"),
+        (f'{HEADER}\nS-3,"Ann,,\n'.encode(), "The file my list.csv is no CSV file"),
+        (f"{HEADER}\n{CEM}\n".encode() + b" " * (2 << 20), "The file my list.csv is larger than 2 MB"),
         (
             "\n".join([HEADER, *(f"N-{n},Name,," for n in range(5001))]).encode(),
-            "names 5001 students; at most 5000 fit",
+            "The file my list.csv names 5001 students; at most 5000 fit",
         ),
     ],
 )
 def test_a_file_that_is_no_roster_is_one_line(browser: Browser, content: bytes, said: str) -> None:
     browser.sign_in(STAFF)
-    answer = hand_in_bytes(browser, content)
+    answer = hand_in_bytes(browser, content, "my list.csv")
     assert answer.status_code == 400
     assert said in answer.text
     assert answer.text.count('role="alert"') == 1

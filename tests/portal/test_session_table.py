@@ -10,6 +10,8 @@ from werkzeug.test import TestResponse
 
 from db.database import Database
 from db.disputes import make_dispute
+from db.edits import NewEdit
+from db.entries import save_entry
 from db.people import find_student
 from db.report import session_report
 from db.schema import AuditRow, EditRow, EngineCallRow, Enrolment, ReviewRow
@@ -196,6 +198,62 @@ def test_a_conflict_and_a_refusal_are_told_in_the_row(browser: Browser, meeting:
     answer = in_place(browser, meeting, status="late", version="2", uid="x3")
     assert answer.status_code == 400
     assert "says just that already" in json_of(answer)["refused"]
+
+
+def test_what_was_saved_before_and_changed_since_is_told_so_and_not_undone(
+    browser: Browser, database: Database, meeting: int
+) -> None:
+    browser.sign_in(INSTRUCTOR)
+    page = f"/sessions/{meeting}"
+    row, rows = {"status": "late"}, {"status": "excused", "reason": "trip", "uid": "u2"}
+    in_place(browser, meeting, **row)
+    send(browser, meeting, "S-1:1", "S-2:2", **rows)
+    saved = browser.get(page)
+    with database.writing() as writing:
+        save_entry(writing, NewEdit(meeting, "S-2", "he came", STAFF, status="present"))
+    told = json_of(in_place(browser, meeting, **row))["told"]
+    assert "Saved for Ben Brown before, and changed since." in told
+    assert ">Undo<" not in told
+
+    assert send(browser, meeting, "S-1:1", "S-2:2", **rows).status_code == 302
+    again = browser.get(page)
+    assert "Saved for 1 student. 1 was saved before and has been changed since." in text_of(again)
+    assert send(browser, meeting, "S-2:2", **rows).status_code == 302
+    answer = browser.get(page)
+    assert "Nothing was changed. 1 was saved before and has been changed since." in text_of(answer)
+    assert ">Undo<" not in answer.text
+    assert undo(browser, saved).status_code == 409
+    assert undo(browser, again).status_code == 302
+    assert statuses(database, meeting) == {"S-1": ("present", "", 3), "S-2": ("present", "", 4)}
+
+
+def test_beside_a_conflict_too_a_row_changed_since_is_not_called_saved(
+    browser: Browser, database: Database, meeting: int
+) -> None:
+    browser.sign_in(INSTRUCTOR)
+    sent = {"status": "excused", "reason": "trip"}
+    assert send(browser, meeting, "S-1:5", "S-2:1", **sent).status_code == 409
+    with database.writing() as writing:
+        save_entry(writing, NewEdit(meeting, "S-2", "he came", STAFF, status="present"))
+    answer = send(browser, meeting, "S-1:5", "S-2:1", **sent)
+    assert answer.status_code == 409
+    assert "Saved before, and changed since: Ben Brown." in text_of(answer)
+    assert "Saved for" not in text_of(answer)
+    assert ">Undo<" not in answer.text
+
+
+def test_an_edit_undone_before_and_changed_since_is_told_so(
+    browser: Browser, database: Database, meeting: int
+) -> None:
+    browser.sign_in(INSTRUCTOR)
+    send(browser, meeting, "S-2:1", status="excused", reason="trip")
+    page = browser.get(f"/sessions/{meeting}")
+    undo(browser, page)
+    with database.writing() as writing:
+        save_entry(writing, NewEdit(meeting, "S-2", "he came", STAFF, status="present"))
+    assert undo(browser, page).status_code == 302
+    told = text_of(browser.get(f"/sessions/{meeting}"))
+    assert "Nothing was changed. 1 was undone before and has been changed since." in told
 
 
 def test_one_saved_edit_can_be_undone_from_its_page(

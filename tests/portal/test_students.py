@@ -11,7 +11,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.database import Database
-from db.errors import StoreError
 from db.face_cache import FaceCache
 from db.people import cached_faces, consented, enrol, find_student, indexed_faces, make_course
 from db.photos import photos_of
@@ -238,7 +237,7 @@ def test_without_a_photograph_nobody_needs_a_consent(staff: Browser, database: D
         ({"student_no": ""}, "A student number is needed"),
         ({"student_no": "S 9/"}, "characters other than letters"),
         ({"student_no": "S-1"}, "Ada Adams"),
-        ({"name": " "}, "A full name of 0 characters"),
+        ({"name": " "}, "A full name is needed"),
         ({"email": "nina"}, "is no e-mail address"),
         ({"course": []}, "No course was chosen"),
         ({"course": "NONE-1"}, "there no longer"),
@@ -265,7 +264,7 @@ def test_a_face_that_is_anothers_is_refused_unless_staff_say_they_looked(
     staff: Browser, database: Database
 ) -> None:
     register(staff, photo=sent(photo_of(ANN)))
-    twin = {"student_no": "S-10", "name": "Nora Novak", "photo": sent(photo_of(ANN, 500))}
+    twin = {"student_no": "S-10", "name": "Nora Novak", "email": "", "photo": sent(photo_of(ANN, 500))}
     status, page = register(staff, **twin)
     assert status == 400
     assert "looks like Nina Novak (S-9" in refusal(page)
@@ -275,6 +274,12 @@ def test_a_face_that_is_anothers_is_refused_unless_staff_say_they_looked(
     status, page = register(staff, **{**twin, "photo": sent(photo_of(ANN, 500))}, lookalike="S-9")
     assert status == 200, refusal(page)
     assert len(photo_ids(database, "S-10")) == 1
+
+
+def test_a_refused_form_asks_for_the_photograph_again_only_where_there_was_one(staff: Browser) -> None:
+    assert "still there." in refusal(register(staff, name="")[1])
+    _, page = register(staff, name="", photo=sent(photo_of(ANN)))
+    assert "still there; choose the photograph again." in refusal(page)
 
 
 def test_sending_the_form_twice_registers_once(staff: Browser, database: Database) -> None:
@@ -345,7 +350,7 @@ def test_the_same_photograph_again_is_said_to_be_there(staff: Browser, database:
     register(staff, photo=sent(photo_of(ANN)))
     status, page = post(staff, "/students/S-9/photos", photo=sent(photo_of(ANN)))
     assert status == 400
-    assert "indexed already" in refusal(page)
+    assert "This photograph of Nina Novak is there already; choose another one." in refusal(page)
 
 
 def test_a_consent_is_put_on_record_and_withdrawn_with_the_face(staff: Browser, database: Database) -> None:
@@ -413,16 +418,6 @@ def test_faces_are_listed_and_removed_one_by_one(staff: Browser, database: Datab
 # ------------------------------------------- where the face cache is away
 
 
-@pytest.fixture
-def no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It could not be opened when the portal started, and cannot be now."""
-
-    def fail(*_: object) -> None:
-        raise StoreError("the cache cannot be started")
-
-    monkeypatch.setattr("portal.backroom.open_cache", fail)
-
-
 @pytest.mark.usefixtures("no_cache")
 def test_without_the_face_cache_nothing_is_called_removed(staff: Browser, database: Database) -> None:
     register(staff, photo=sent(photo_of(ANN)))
@@ -437,7 +432,10 @@ def test_without_the_face_cache_nothing_is_called_removed(staff: Browser, databa
     ):
         status, page = post(staff, path, **fields)
         assert status == 503, path
-        assert "Not everything is removed yet (the cache cannot be started). Go back and do it again." in page
+        assert (
+            "Not everything is removed yet (the face cache cannot be started; free some memory). Go back and do it again."
+            in page
+        )
         assert "Nothing was changed" not in page
         assert ("The consent is withdrawn. " in page) is path.endswith("withdraw")
     assert photo_ids(database) == [photo_id]

@@ -10,6 +10,7 @@ import pytest
 
 from db.database import Database
 from db.report import SessionReport, session_report
+from portal.letters import shortened, width_px
 from portal.palette import DARK, LIGHT
 from portal.strip import draw_strip
 from portal.time_axis import axis_of
@@ -48,6 +49,13 @@ def test_a_stay_tells_what_is_known_of_coming_and_going(report: SessionReport) -
         r"left: there at the last look",
         chiara,
     )
+
+
+def test_one_head_is_no_heads(report: SessionReport) -> None:
+    last = replace(report.looks[-1], headcount=1)
+    picture = draw_timeline(replace(report, looks=(*report.looks[:-1], last)))
+    assert "1 head" in texts(picture)
+    assert any(": 1 head, " in found for found in titles(picture))
 
 
 def test_doubts_are_marked(report: SessionReport) -> None:
@@ -110,3 +118,13 @@ def test_the_axis_has_round_times_that_do_not_touch(report: SessionReport) -> No
     ticks = axis_of(report.session, [], 100, 900).ticks(apart_px=70)
     assert [label for _, label in ticks][:3] == ["09:00", "09:05", "09:10"]
     assert all(later[0] - earlier[0] >= 70 for earlier, later in pairwise(ticks))
+
+
+def test_a_name_is_cut_by_the_width_of_its_letters() -> None:
+    assert shortened("Ada Adams", 192, 13) == "Ada Adams"
+    assert shortened("", 192, 13) == ""
+    slim, wide = shortened("i" * 60, 192, 13), shortened("N" * 21, 192, 13)
+    assert len(wide) < 21 < len(slim) < 60
+    assert all(found.endswith("…") and width_px(found, 13) <= 192 for found in (slim, wide))
+    # Accents take no width, however they are written.
+    assert width_px("Zoë", 13) == width_px("Zoe\u0308", 13) == width_px("Zoe", 13)

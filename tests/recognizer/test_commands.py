@@ -20,6 +20,7 @@ from db.people import indexed_faces
 from db.settings import Settings, load_settings
 from demo.cast import CAST, Person, portrait
 from recognizer import commands
+from recognizer.enrolment import Imported
 from recognizer.errors import LookalikeError, RecognizerError, UnlikeError
 from recognizer.observation import Image
 from recognizer.stores import open_stores
@@ -126,6 +127,11 @@ def test_refused_photographs_are_listed_counted_and_reported(
     assert again.exit_code == 0
     assert again.stdout == "BIO: 3 students, 2 faces indexed, 1 known already\n"
     assert len(report.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("students", "words"), [(1, "BIO: 1 student, 0"), (2, "BIO: 2 students, 0")])
+def test_one_student_is_no_students(students: int, words: str) -> None:
+    assert commands.summary("BIO", Imported(students, 0, 0, (), (), ())).startswith(words)
 
 
 def test_a_report_that_cannot_be_written_is_said_before_anything_is_done(

@@ -127,7 +127,7 @@ def test_a_webp_cannot_say_one_size_outside_and_another_inside() -> None:
 
 
 def test_too_many_bytes_are_refused() -> None:
-    with pytest.raises(PhotoError, match=r"1\.0 MB; give a picture of at most 1 MB"):
+    with pytest.raises(PhotoError, match=r"1\.1 MB; give a picture of at most 1 MB"):
         check(picture("PNG") + b"\0" * MAX_BYTES)
 
 

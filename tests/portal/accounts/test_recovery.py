@@ -13,15 +13,15 @@ from flask import Flask
 from sqlalchemy import select
 
 from db.database import Database
-from db.schema import LinkRow
+from db.schema import LinkRow, ThrottleRow
 from db.settings import Settings
-from portal.accounts.limits import FORGOTTEN
+from portal.accounts.limits import FORGOTTEN, PASSWORDS
 from portal.app import close_app, create_app, public_url
 from portal.desk import desk_of
 from portal.sign_in import hash_of
 from tests.conftest import free_port
 from tests.portal.accounts.conftest import Clock, user_of
-from tests.portal.cast import ADMIN, PASSWORD, STAFF, STUDENT_A
+from tests.portal.cast import ADMIN, PASSWORD, STAFF, STUDENT_A, STUDENT_B
 from tests.portal.conftest import Browser
 
 pytestmark = pytest.mark.usefixtures("meeting")
@@ -186,6 +186,27 @@ def test_a_link_whose_time_is_over_sets_nothing(
     answer = other.client.post(found[0], data=form)
     assert (answer.status_code, "no longer good" in answer.text) == (404, True)
     assert other.sign_in(STUDENT_A).status_code == 302
+
+
+def test_a_new_password_by_a_link_ends_the_wait_of_its_account_only(
+    app: Flask, browser: Browser, other: Browser, database: Database, clock: Clock
+) -> None:
+    browser.sign_in(ADMIN)
+    path = f"/admin/users/{user_of(database, STUDENT_A).id}"
+    browser.client.post(f"{path}/link", data={"csrf_token": browser.token(path)})
+    found = re.search(r"/reset/[\w-]+", browser.get(path).text)
+    assert found is not None
+    for email in (STUDENT_A, STUDENT_B):
+        statuses = [other.sign_in(email, "a wrong guess").status_code for _ in range(PASSWORDS.tries + 1)]
+        assert statuses == [401] * PASSWORDS.tries + [429]
+    with database.reading() as reading:
+        most = max(reading.scalars(select(ThrottleRow.tries)))
+    assert set_password(other, found[0]) == 302
+    with database.reading() as reading:
+        counted = sorted(reading.scalars(select(ThrottleRow.tries)))
+    assert counted == [PASSWORDS.tries, most], "the other account's, and the address's"
+    assert other.sign_in(STUDENT_B).status_code == 429
+    assert other.sign_in(STUDENT_A, NEW).status_code == 302
 
 
 @pytest.mark.parametrize(

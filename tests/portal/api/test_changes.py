@@ -13,7 +13,7 @@ from db.disputes import make_dispute
 from db.ledger import catch_up
 from db.replies import Claim, claim_reply, give_back
 from db.report import session_report
-from db.schema import AuditRow, EditRow, ReplyRow, ReviewRow, SessionRow, Student
+from db.schema import AuditRow, Course, EditRow, ReplyRow, ReviewRow, SessionRow, Student
 from portal.api.repeats import LONGEST_KEY
 from tests.portal.api.conftest import Makes, Program
 from tests.portal.cast import COURSE, INSTRUCTOR, OTHER_COURSE, STAFF, START, STUDENT_B
@@ -179,8 +179,11 @@ def test_an_edit_sent_twice_under_its_key_counts_once(program: Program, database
         {"reason": "   "},
         {"status": "there"},
         {"minutes": -1},
+        {"minutes": 46},  # of a session of 45
         {"joined_at": "2026-03-02T08:00:00"},  # in which zone?
         {"joined_at": "2026-03-02T08:30:00Z", "last_seen_at": "2026-03-02T08:20:00Z"},
+        {"joined_at": "2026-03-01T22:59:00Z"},  # the evening before
+        {"last_seen_at": "2026-03-03T08:40:00Z"},
         {"version": 0},
         {"nickname": "x"},
     ],
@@ -325,6 +328,32 @@ def test_students_and_courses_are_added(program: Program, database: Database) ->
     assert actors(database, "student.added")[-1] == STAFF
 
 
+@pytest.mark.parametrize("code", ["..", "%2e", "Z?", "MATH/term", " ", ""])
+def test_a_course_that_no_address_could_name_is_refused(
+    program: Program, database: Database, code: str
+) -> None:
+    before = count(database, Course)
+    answer = program.post("/courses", {"code": code})
+    assert answer.status_code == 422, answer.text
+    assert count(database, Course) == before
+
+
+def test_a_code_may_have_parts(program: Program) -> None:
+    assert program.post("/courses", {"code": "CS/101"}).status_code == 201
+    given = {"student_no": "S-7", "name": "Gus Gale", "email": ""}
+    assert program.post("/courses/CS/101/students", given).status_code == 201
+    found: Any = program.get("/courses/CS/101").json
+    assert found["code"] == "CS/101"
+
+
+def test_an_address_that_is_left_out_stays(program: Program) -> None:
+    before: Any = program.get("/students/S-1").json
+    answer = program.post(f"/courses/{COURSE}/students", {"student_no": "S-1", "name": before["name"]})
+    assert answer.status_code == 201
+    assert program.get("/students/S-1").json == before
+    assert before["email"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -334,6 +363,8 @@ def test_students_and_courses_are_added(program: Program, database: Database) ->
         {"name": "a\x00b"},
         {"email": "nobody"},
         {"enrolled_on": "soon"},
+        {"enrolled_on": "0001-01-01"},
+        {"enrolled_on": "9999-12-31"},
     ],
 )
 def test_a_student_that_cannot_be_is_refused(

@@ -201,6 +201,7 @@ def test_a_box_outside_its_crop_is_refused(agent: Program) -> None:
     assert answer.status_code == 422
 
 
+@pytest.mark.usefixtures("no_cache")
 def test_without_a_cache_looks_are_refused_for_now(
     settings: Settings, database: Database, agent: Program
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from db.database import Database
 from tests.portal.accounts.conftest import user_of
 from tests.portal.api.conftest import Program
-from tests.portal.cast import ADMIN, INSTRUCTOR, STAFF
+from tests.portal.cast import ADMIN, COURSE, INSTRUCTOR, STAFF
 from tests.portal.conftest import Browser
 
 HUGE = str(10**30)
@@ -70,4 +70,49 @@ def test_half_a_character_is_refused(program: Program, encoding: str, field: str
 
 def test_a_character_of_two_halves_is_one(program: Program) -> None:
     body = {"status": "late", "reason": "\U0001f637", "version": 1}  # escaped, as two surrogates
+    assert program.put("/sessions/1/attendance/S-1", body).status_code == 200
+
+
+@pytest.mark.parametrize("body", ['{"code":' + "[" * 100_000, '{"code": 1' + "0" * 5000 + "}"])
+def test_what_nests_too_deep_or_counts_too_far_is_refused(program: Program, body: str) -> None:
+    answer = program.client.post(
+        "/api/v1/courses",
+        data=body,
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {program.token}"},
+    )
+    assert answer.status_code == 400, answer.text
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_moments_outside_all_years_are_refused(program: Program, moment: str) -> None:
+    asked = moment.replace("+", "%2B")
+    assert program.get(f"/sessions?starts_from={asked}").status_code == 422
+    entry = {"status": "excused", "reason": "r", "version": 1, "joined_at": moment}
+    assert program.put("/sessions/1/attendance/S-1", entry).status_code == 422
+    new = {"course": COURSE, "title": "x", "starts_at": moment, "minutes": 45}
+    assert program.post("/sessions", new).status_code == 422
+
+
+def test_a_session_at_the_end_of_all_years_is_refused(program: Program) -> None:
+    new = {"course": COURSE, "title": "x", "starts_at": "9999-12-31T23:59:00Z", "minutes": 45}
+    assert program.post("/sessions", new).status_code == 422
+
+
+@pytest.mark.parametrize("character", ["\0", "\x07", "\b", "\x1b", "\x7f", "\x85", "\x9f"])
+@pytest.mark.parametrize("is_escaped", [True, False])
+def test_control_characters_are_refused(program: Program, character: str, is_escaped: bool) -> None:
+    new = {"course": COURSE, "title": f"a{character}b", "starts_at": "2026-12-01T09:00:00Z", "minutes": 45}
+    text = json.dumps(new, ensure_ascii=is_escaped)
+    answer = program.client.post(
+        "/api/v1/sessions",
+        data=text.encode(),
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {program.token}"},
+    )
+    assert answer.status_code == 422, answer.text
+
+
+def test_tabs_line_ends_and_accents_are_taken(program: Program) -> None:
+    body = {"status": "late", "reason": "a\tb\r\nc é ü", "version": 1}
     assert program.put("/sessions/1/attendance/S-1", body).status_code == 200
