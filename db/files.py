@@ -1,12 +1,13 @@
 """Files that are written whole or not at all, and files of which nothing may stay."""
 
+import fcntl
 import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-__all__ = ["erase_file", "make_once", "write_whole"]
+__all__ = ["erase_file", "make_once", "read_whole", "write_whole"]
 
 PART = ".part"
 """How the name of a file ends that is still being written, or whose writer was killed."""
@@ -49,14 +50,22 @@ def make_once(path: Path, content: bytes) -> None:
 
 
 def erase_file(path: Path) -> None:
-    """Overwrite a file with zeros, then delete it. It may be missing. Raises OSError."""
-    with suppress(FileNotFoundError):
-        size = path.stat().st_size
-        with path.open("r+b") as file:
-            file.write(bytes(size))
-            file.flush()
-            os.fsync(file.fileno())
+    """Overwrite a file with zeros, then delete it. It may be missing. `read_whole` waits meanwhile. Raises OSError."""
+    with suppress(FileNotFoundError), path.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(bytes(os.fstat(file.fileno()).st_size))
+        file.flush()
+        os.fsync(file.fileno())
         path.unlink()
+
+
+def read_whole(path: Path) -> bytes:
+    """A file's content, never what is just being erased: that raises FileNotFoundError. Raises OSError."""
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        if not os.fstat(file.fileno()).st_nlink:
+            raise FileNotFoundError(path)
+        return file.read()
 
 
 def _settle(folder: Path) -> None:

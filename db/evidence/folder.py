@@ -8,7 +8,7 @@ from pathlib import Path
 
 from db.errors import EvidenceError
 from db.evidence.blobs import NAME, Blob, MissingBlobError, checked
-from db.files import PART, erase_file, write_whole
+from db.files import PART, erase_file, read_whole, write_whole
 
 __all__ = ["FolderBlobs"]
 
@@ -34,7 +34,7 @@ class FolderBlobs:
         path = self._path(name)
         with self._explained("read"):
             try:
-                return path.read_bytes()
+                return read_whole(path)
             except FileNotFoundError:
                 raise MissingBlobError(name, self.where) from None
 

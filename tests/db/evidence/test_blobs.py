@@ -1,8 +1,9 @@
 """The contract of stores of crops, on a folder and on a bucket at a real S3 server, and what is peculiar to each."""
 
+import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -37,6 +38,24 @@ def test_what_is_deleted_is_gone_and_may_be_deleted_again(shelf: Shelf) -> None:
     with pytest.raises(MissingBlobError, match=r"crop 111111111111… is missing in .+; restore"):
         shelf.blobs.get(ONE)
     assert shelf.contents() == {TWO: b"two"}
+
+
+def test_what_is_just_being_erased_is_missing_and_never_read_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs, fsync, readings = FolderBlobs(tmp_path), os.fsync, list[Future[bytes]]()
+    blobs.put(ONE, b"one")
+    with ThreadPoolExecutor(1) as reader:
+
+        def overwritten(descriptor: int) -> None:
+            readings.append(reader.submit(blobs.get, ONE))
+            wait(readings, 0.3)
+            fsync(descriptor)
+
+        monkeypatch.setattr("db.files.os.fsync", overwritten)
+        blobs.delete(ONE)
+        with pytest.raises(MissingBlobError):
+            readings[0].result(10)
 
 
 def test_all_blobs_are_listed_with_the_time_they_were_written(shelf: Shelf) -> None:
