@@ -37,14 +37,16 @@ class MariaServer:
 
     def start(self) -> None:
         """Start it, with the data it had, and wait until it answers. Raises PortTakenError."""
-        data = self.folder / "data"
+        data, temporary = self.folder / "data", self.folder / "tmp"
+        # A folder of its own: each server that starts removes all temporary tables that it finds, whoever uses them.
+        apart = f"--tmpdir={temporary}"
         if not data.exists():
-            self.folder.mkdir(parents=True)
-            install = ["mariadb-install-db", "--no-defaults", *USER, f"--datadir={data}"]
+            temporary.mkdir(parents=True)
+            install = ["mariadb-install-db", "--no-defaults", *USER, f"--datadir={data}", apart]
             install += ["--auth-root-authentication-method=normal", "--skip-test-db"]
             subprocess.run(install, check=True, stdout=subprocess.DEVNULL, timeout=120)
         command = ["mariadbd", "--no-defaults", *USER, f"--datadir={data}", f"--socket={self.folder}/s.sock"]
-        command += [f"--port={self.port}", "--bind-address=127.0.0.1", f"--pid-file={self.folder}/pid"]
+        command += [apart, f"--port={self.port}", "--bind-address=127.0.0.1", f"--pid-file={self.folder}/pid"]
         command += ["--character-set-server=utf8mb4", "--skip-log-bin"]
         command += ["--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M"]
         with (self.folder / "log").open("ab") as log:
