@@ -30,7 +30,7 @@ demo: packages-demo $(RUN)  ## a simulated class from the video grid to the atte
 	@$(BIN)/gridroll demo $(ARGS)
 
 test: packages-test $(DEV)  ## the whole test suite, with the database server and the browser it needs
-	@$(BIN)/pytest --complete --numprocesses=3 --dist=loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest --complete --numprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(DEV)  ## lint, format, types and the direction of imports
 	@$(BIN)/ruff check

@@ -197,6 +197,13 @@ class Clerks:
     def __post_init__(self) -> None:
         self.clerks = tuple(Clerk(self.port, email) for email in STAFF)
 
+    def sign_in(self) -> None:
+        """Returns once all are signed in. While the database is killed again and again, ten tries may be cut off half
+        way, which count, and the next is refused.
+        """
+        for clerk in self.clerks:
+            clerk.page("/sessions")
+
     def work(self) -> None:
         """Write over all entries of a new session, each several times, and settle its reviews."""
         session_id = self.school.start_session()

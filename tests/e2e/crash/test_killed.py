@@ -96,7 +96,7 @@ def test_a_database_server_killed_at_any_moment_keeps_what_it_acknowledged(
     portal = Portal(nursery, school, tmp_path / "portal", workers=1)
     clerks = Clerks(school, portal.port)
     portal.start()
-    portal.wait_for()
+    clerks.sign_in()
     portal_runs = []
 
     def kill_the_server() -> None:
