@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from db.due import mark_due
 from db.errors import GridrollError
+from db.names import title_fault
 from db.people import check_code, check_time_zone, find_course, make_course
 from db.proof import note_record
 from db.record_digests import record_digest
@@ -142,10 +143,8 @@ def _details(course: Course) -> dict[str, object]:
 
 def _check(details: CourseDetails) -> None:
     """Raises GridrollError."""
-    if details.title is not None and len(details.title) > 200:
-        raise GridrollError(
-            f"title {details.title[:20]!r}… has {len(details.title)} characters; at most 200 fit"
-        )
+    if fault := title_fault(details.title or ""):
+        raise GridrollError(fault)
     if details.attendance_limit is not None and not 0 < details.attendance_limit <= 1:
         raise GridrollError(
             f"an attendance limit of {details.attendance_limit:.0%} cannot be; give 1 to 100 %, or leave it empty"

@@ -1,12 +1,12 @@
-"""Names and e-mail addresses of people: which can be, and their order, the same on every database."""
+"""Names and e-mail addresses of people, and titles: which can be, and the order of names, the same on every database."""
 
 import re
 import unicodedata
 from collections.abc import Iterator
 
-__all__ = ["email_faults", "name_faults", "name_order"]
+__all__ = ["email_faults", "name_faults", "name_order", "title_fault"]
 
-LONGEST_NAME, LONGEST_EMAIL = 200, 254
+LONGEST_NAME, LONGEST_EMAIL, LONGEST_TITLE = 200, 254, 200
 EMAIL = re.compile(r"[^\s@]+@[^\s@.]+(\.[^\s@.]+)*")
 TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that turn the direction of what follows; names of scripts that run to the left do without."""
@@ -30,6 +30,15 @@ def email_faults(email: str) -> Iterator[str]:
         yield "holds a control character; remove it"
     elif email and not EMAIL.fullmatch(email):
         yield "is no e-mail address; write one, or leave it empty"
+
+
+def title_fault(title: str) -> str:
+    """What is wrong with the title of a course or session, with the remedy; empty where it is fine."""
+    if len(title) > LONGEST_TITLE:
+        return f"title {title[:20]!r}… has {len(title)} characters; at most {LONGEST_TITLE} fit"
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in title):
+        return f"title {title!r} holds a control character; remove it"
+    return ""
 
 
 def name_order(name: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from db.audit import SYSTEM
 from db.database import Database
 from db.due import mark_due
 from db.errors import GridrollError
+from db.names import title_fault
 from db.proof import note_record
 from db.record_digests import record_digest
 from db.schema import AttendanceRow, Base, Course, DueRow, LookRow, PlannedRow, SessionRow, SlotRow
@@ -245,8 +246,8 @@ def _sessions_in(table: Table) -> Iterator[ColumnElement[int]]:
 def _check(title: str, starts_at: datetime, minutes: int, now: datetime) -> None:
     if not 0 < minutes <= 24 * 60:
         raise PlanError(f"a session of {minutes} minutes cannot be; give 1 to 1440")
-    if len(title) > 200:
-        raise PlanError(f"title {title[:20]!r}… has {len(title)} characters; at most 200 fit")
+    if fault := title_fault(title):
+        raise PlanError(fault)
     if starts_at + timedelta(minutes=minutes) <= now:
         raise PlanError("the session would be over already; give a time to come")
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from db.audit import SYSTEM
 from db.errors import GridrollError, NotFoundError
+from db.names import title_fault
 from db.people import find_course
 from db.presence import Rules, Span
 from db.proof import note_record
@@ -36,8 +37,8 @@ def start_session(
     """Plan a session of a course. `starts_at` is aware; `minutes` is more than 0 and at most a day."""
     if not 0 < minutes <= 24 * 60:
         raise GridrollError(f"a session of {minutes:g} minutes cannot be; give 1 to 1440")
-    if len(title) > 200:
-        raise GridrollError(f"title {title[:20]!r}… has {len(title)} characters; at most 200 fit")
+    if fault := title_fault(title):
+        raise GridrollError(fault)
     course = find_course(session, course_code)
     row = SessionRow(
         course_id=course.id,

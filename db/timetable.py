@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
+from db.names import title_fault
 from db.planning import (
     PlanConflictError,
     PlanError,
@@ -66,8 +67,8 @@ class NewSlot:
             raise PlanError(
                 f"the last day {self.until_on} is before the first, {self.from_on}; exchange them"
             )
-        if len(self.title) > 200:
-            raise PlanError(f"title {self.title[:20]!r}… has {len(self.title)} characters; at most 200 fit")
+        if fault := title_fault(self.title):
+            raise PlanError(fault)
 
 
 def slots_of(session: Session, course_id: int) -> list[SlotRow]:

@@ -1,7 +1,9 @@
 import random
 
+import pytest
+
 from db.database import Database
-from db.names import name_order
+from db.names import name_order, title_fault
 from db.people import RosterLine, enrol, make_course
 from db.report import session_report
 from db.sessions import start_session
@@ -19,6 +21,24 @@ def test_names_that_differ_in_accents_alone_have_one_order() -> None:
     assert sorted(["Änne", "Anne", "anne"], key=name_order) == sorted(
         ["anne", "Änne", "Anne"], key=name_order
     )
+
+
+@pytest.mark.parametrize("title", ["", "Cells", "Zellen und Gewebe: ä, 細胞, 🧫", "t" * 200])
+def test_a_title_that_files_and_calendars_can_hold_is_fine(title: str) -> None:
+    assert title_fault(title) == ""
+
+
+@pytest.mark.parametrize(
+    ("title", "fault"),
+    [
+        ("t" * 201, "title 'tttttttttttttttttttt'… has 201 characters; at most 200 fit"),
+        ("a\nb", r"title 'a\nb' holds a control character; remove it"),
+        ("a\x07", r"title 'a\x07' holds a control character; remove it"),
+        ("a\ud800", r"title 'a\ud800' holds a control character; remove it"),
+    ],
+)
+def test_another_title_is_told_with_the_remedy(title: str, fault: str) -> None:
+    assert title_fault(title) == fault
 
 
 def test_a_report_is_in_the_same_order_on_every_database(database: Database) -> None:

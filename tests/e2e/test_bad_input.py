@@ -115,6 +115,7 @@ def session(run: Run, files: Path) -> str:
         (["session", "start", "CHEM"], "there is no course 'CHEM'"),
         (["session", "start", "BIO", "--starts-at", "tomorrow"], "'tomorrow' is no moment"),
         (["session", "start", "BIO", "--minutes", "0"], "0 minutes cannot be"),
+        (["session", "start", "BIO", "--title", "Cells\x07"], r"title 'Cells\x07' holds a control character"),
         (["faces", "add", "S1", "{files}/two.jpg"], "shows 2 faces"),
         (["faces", "add", "S9", "{files}/good.jpg", "--consent", "x"], "there is no student 'S9'"),
         (["faces", "remove", "S9"], "there is no student 'S9'"),
