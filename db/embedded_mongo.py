@@ -127,7 +127,7 @@ class EmbeddedMongo:
             with suppress(psutil.Error):
                 if _runs(process) and number in process.cmdline():
                     process.kill()  # one that hangs would not heed less
-                    process.wait(timeout=5)
+                    _ends(process)
 
     def _awaited(self, server: psutil.Process, port: int) -> bool:
         """Wait until the server answers, and note where it is; False when it does not."""
@@ -195,11 +195,19 @@ def _end(server: psutil.Process) -> None:
         return
     with suppress(psutil.NoSuchProcess):
         server.terminate()
-        try:
-            server.wait(timeout=5)
-        except psutil.TimeoutExpired:
+        if not _ends(server):
             server.kill()
-            server.wait(timeout=5)
+            _ends(server)
+
+
+def _ends(server: psutil.Process, within_s: float = 5.0) -> bool:
+    """Wait until it has ended: until it is a zombie, for some systems' first process reaps late or, in a container, never."""
+    deadline = time.monotonic() + within_s
+    while server.is_running() and server.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def _answers(url: str, within_s: float) -> bool:

@@ -54,6 +54,33 @@ def test_the_embedded_server_is_shared_and_stopped_by_the_last_user(tmp_path: Pa
     assert running_servers(tmp_path) == []
 
 
+UNDER_ONE_THAT_DOES_NOT_REAP = """
+import ctypes, subprocess, sys
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER: orphans become this program's children
+sys.exit(subprocess.run([sys.executable, "-c", sys.argv[1], sys.argv[2]]).returncode)
+"""
+OPEN_AND_CLOSE = """
+import sys
+from pathlib import Path
+import psutil
+from db.embedded_mongo import EmbeddedMongo
+server = EmbeddedMongo(Path(sys.argv[1]))
+def kill(process):
+    raise AssertionError("it had ended")
+psutil.Process.kill = kill
+server.close()
+ended = psutil.Process(server._pid)
+assert ended.status() == psutil.STATUS_ZOMBIE, ended
+"""
+
+
+def test_a_server_that_ended_is_not_waited_for_where_nothing_reaps_it(tmp_path: Path) -> None:
+    """As in a container whose first program is none that looks after others."""
+    subprocess.run(
+        [sys.executable, "-c", UNDER_ONE_THAT_DOES_NOT_REAP, OPEN_AND_CLOSE, tmp_path / "c"], check=True
+    )
+
+
 def test_the_embedded_server_starts_where_a_killed_one_left_a_number_that_is_another_process_by_now(
     tmp_path: Path,
 ) -> None:
