@@ -4,10 +4,8 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -17,9 +15,9 @@ from db.audit import seal
 from db.connections import make_engine, sqlite_path
 from db.errors import DatabaseError
 from db.failures import BusyError, TransientDatabaseError, explain
-from db.migrating import migrate, newest
 from db.proof.stored import begin_chain
-from db.sqlite_file import check_file
+from db.schema_version import found_version, newest
+from db.sqlite_file import check_file, make_file
 
 __all__ = ["Database", "make_database", "open_database"]
 
@@ -85,13 +83,16 @@ class Database:
     def revision(self) -> str | None:
         """The schema's version as found; None in an empty database."""
         with self._explained(), self.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            return found_version(connection)
 
     def migrate(self, to: str = "head") -> None:
         """Bring the schema to the version of this program, or to another one, down as well as up.
 
         Safe to repeat, also after it was killed half-way. Raises DatabaseError for a schema from the future.
         """
+        # Imported here: only who changes a schema waits for Alembic.
+        from db.migrating import migrate
+
         with self._explained():
             migrate(self._url, self.shown_url, to)
 
@@ -142,19 +143,16 @@ def _session(engine: Engine) -> Iterator[Session]:
 
 def make_database(url: str) -> Database:
     """Connect and bring the schema up to date, making a SQLite file (mode 0600) where there is none."""
-    path, made = sqlite_path(url), False
+    path = sqlite_path(url)
     if path is not None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            made = not path.exists()
-            if made:
-                path.touch(mode=0o600)
+            if not path.exists():
+                make_file(path)
         except OSError as error:
             raise DatabaseError(
                 f"cannot make {path}: {error.strerror}; choose another GRIDROLL_HOME"
             ) from error
-        if not made:
-            check_file(path)
+        check_file(path)
     database = Database(url)
     try:
         database.migrate()
@@ -162,8 +160,6 @@ def make_database(url: str) -> Database:
             begin_chain(session)
     except BaseException:
         database.close()
-        if path is not None and made:
-            _take_back(path)
         raise
     return database
 
@@ -195,9 +191,3 @@ def open_database(url: str) -> Database:
         database.close()
         raise
     return database
-
-
-def _take_back(path: Path) -> None:
-    """Remove a file that was made for nothing; one that anything was written to stays."""
-    if not any(file.stat().st_size for file in path.parent.glob(f"{path.name}*")):
-        path.unlink()

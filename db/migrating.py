@@ -7,28 +7,20 @@ statements done are counted, see `db.progress`.
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from db.connections import make_engine
 from db.errors import DatabaseError
 from db.failures import BusyError
 from db.progress import Progress
+from db.schema_version import SCRIPTS, found_version, known_versions
 
-__all__ = ["SCRIPTS", "migrate", "newest"]
+__all__ = ["migrate"]
 
-SCRIPTS = Path(__file__).parent / "migrations"
 LOCK_WAIT_S = 60
-
-
-def newest() -> str | None:
-    """The schema's version that this program needs."""
-    return ScriptDirectory(str(SCRIPTS)).get_current_head()
 
 
 def migrate(url: str, shown_url: str, to: str) -> None:
@@ -43,8 +35,7 @@ def migrate(url: str, shown_url: str, to: str) -> None:
 
 def _migrate(connection: Connection, shown_url: str, to: str) -> None:
     with _alone(connection, shown_url):
-        found = MigrationContext.configure(connection).get_current_revision()
-        known = [script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()][::-1]
+        found, known = found_version(connection), known_versions()
         if found is not None and found not in known:
             raise DatabaseError(
                 f"{shown_url} has schema version {found}, which is newer than this program; upgrade Gridroll"

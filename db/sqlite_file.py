@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from db.errors import DatabaseError
+from db.files import make_once
 
-__all__ = ["check_file"]
+__all__ = ["check_file", "make_file"]
 
 WAL_MAGICS = (0x377F0682, 0x377F0683)
 WAL_HEADER_BYTES, FRAME_HEADER_BYTES = 32, 24
-PATIENCE_S, AGAIN_S = 2.0, 0.05
+AGAIN_S = 0.05
 REMEDY = "restore it from a backup"
 
 
@@ -34,13 +35,24 @@ class _Logged:
     held: frozenset[int]
 
 
+def make_file(path: Path) -> None:
+    """Make a database without tables, for its owner only, where there is no file. Raises OSError.
+
+    SQLite itself makes an empty file first, and whoever is killed then leaves what `check_file` must refuse.
+    """
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        for statement in ("CREATE TABLE one (one)", "DROP TABLE one", "VACUUM"):
+            connection.execute(statement)
+        make_once(path, connection.serialize())
+
+
 def check_file(path: Path) -> None:
     """Refuse a file that is empty, cut short, or beside a write-ahead log that is none; change nothing.
 
     Other programs may be writing. Raises DatabaseError, also for a file that cannot be read.
     """
     try:
-        if not _has_content(path):
+        if not path.stat().st_size:
             raise DatabaseError(f"{path} is empty; {REMEDY}, or remove the file and run 'gridroll init'")
         logged, damage = _look(path)
         if damage is not None:
@@ -69,16 +81,6 @@ def _look(path: Path) -> tuple[_Logged | None, str | None]:
     # Another program may have begun to write since.
     logged = _read_log(wal)
     return logged, None if logged is not None else damage
-
-
-def _has_content(path: Path) -> bool:
-    """Whether anything is in the file; one that another program is just making is waited for."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not path.stat().st_size:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def _damage(path: Path) -> str | None:

@@ -7,7 +7,6 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, inspect, make_url
 
 from db.backup.archive import Archive, open_archive
@@ -15,11 +14,11 @@ from db.backup.crops import known_crops, take_over_crops
 from db.backup.exchange import exchanging, settle_file
 from db.backup.manifest import ArchiveError, Manifest
 from db.backup.snapshot import snapshot_of
-from db.backup.tables import VERSION, dump_tables, load_tables, own_tables
+from db.backup.tables import dump_tables, load_tables, own_tables
 from db.backup.writer import new_archive
 from db.database import Database, make_database
 from db.errors import DatabaseError
-from db.migrating import SCRIPTS
+from db.schema_version import VERSION, known_versions
 
 __all__ = ["check_revision", "database_file", "holds_rows", "staged_database"]
 
@@ -33,8 +32,7 @@ PATIENCE_S = 5.0
 
 def check_revision(manifest: Manifest, path: Path) -> None:
     """Raises ArchiveError for an archive whose schema this program does not know."""
-    known = {script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()}
-    if manifest.revision not in known:
+    if manifest.revision not in known_versions():
         raise ArchiveError(
             f"{path} holds schema version {manifest.revision[:40]!r}, which is newer than this program; upgrade Gridroll"
         )

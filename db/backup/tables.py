@@ -39,7 +39,6 @@ __all__ = ["dump_tables", "load_tables", "own_tables", "tables_of"]
 
 FOLDER = "database/"
 BATCH = 2000
-VERSION = "alembic_version"
 
 TYPES: dict[str, TypeEngine[Any]] = {
     "int": BigInteger(),

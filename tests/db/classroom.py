@@ -1,5 +1,6 @@
 """A session with two students, for the tests of the ledger."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -47,9 +48,13 @@ class Classroom:
         )
 
     def look(self, minute: float, *tracks: str, namings: tuple[NewNaming, ...] = (), uid: str = "") -> bool:
-        new = self.new(minute, *tracks, namings=namings, uid=uid)
+        (stored,) = self.looks([self.new(minute, *tracks, namings=namings, uid=uid)])
+        return stored
+
+    def looks(self, looks: Iterable[NewLook]) -> list[bool]:
+        """Store looks, and fold the ledger once."""
         with self.database.writing() as session:
-            (stored,) = record_looks(session, [new])
+            stored = record_looks(session, list(looks))
             refold(session, find_session(session, self.id))
         return stored
 

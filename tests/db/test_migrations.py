@@ -2,7 +2,10 @@
 
 import os
 import random
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,13 +18,17 @@ from sqlalchemy import inspect, text
 
 from db.database import Database, make_database, open_database
 from db.errors import DatabaseError
-from db.migrating import SCRIPTS, newest
 from db.schema import Base
+from db.schema_version import SCRIPTS, known_versions, newest
 from tests.db.filling import fill, rows_of, shared
 from tests.db.mortal import at_once, init, migrate_until
 from tests.mariadb_server import MariaServer
 
 VERSIONS = [script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()][::-1]
+
+
+def test_the_versions_are_alembics() -> None:
+    assert known_versions() == VERSIONS
 
 
 @pytest.fixture
@@ -189,6 +196,18 @@ def test_a_killed_init_is_completed_by_the_next(
     assert init(environment) == 0
     open_database(database_url).close()
     empty.examine()
+
+
+def test_an_init_killed_before_the_schema_leaves_no_file_that_the_next_takes_for_damaged(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    program = "import os, sys\nfrom db.database import Database, make_database\n"
+    program += "Database.migrate = lambda *_: os.kill(os.getpid(), 9)\nmake_database(sys.argv[1])"
+    assert subprocess.run([sys.executable, "-c", program, url], check=False).returncode == -signal.SIGKILL
+    assert (tmp_path / "ledger.sqlite").exists()
+    make_database(url).close()
+    open_database(url).close()
 
 
 def test_tables_of_somebody_else_are_not_taken_over(empty: Database, database_url: str) -> None:

@@ -28,10 +28,11 @@ def room(database: Database) -> Classroom:
     """Ann comes after seven minutes, Ben is there all the time, named at 92 percent."""
     room = Classroom(database)
     room.enrol_faces()
-    for minute in range(1, 45):
-        tracks = ("a", "b") if minute >= 7 else ("b",)
-        namings = {1: (room.naming("b", "named", room.ben, 92.0),), 7: room.named("a", room.ann)}
-        room.look(minute, *tracks, namings=namings.get(minute, ()))
+    namings = {1: (room.naming("b", "named", room.ben, 92.0),), 7: room.named("a", room.ann)}
+    room.looks(
+        room.new(minute, *(("a", "b") if minute >= 7 else ("b",)), namings=namings.get(minute, ()))
+        for minute in range(1, 45)
+    )
     return room
 
 

@@ -96,8 +96,7 @@ def test_a_file_that_lost_its_end_is_refused(path: Path, lost_bytes: int) -> Non
     assert "is damaged" in refused(path)
 
 
-def test_an_empty_file_is_no_new_database(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("db.sqlite_file.PATIENCE_S", 0.1)
+def test_an_empty_file_is_no_new_database(path: Path) -> None:
     os.truncate(path, 0)
     assert "is empty; restore it from a backup, or remove the file and run 'gridroll init'" in refused(path)
 

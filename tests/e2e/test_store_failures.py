@@ -290,11 +290,9 @@ def test_a_damaged_file_is_left_alone_until_it_is_restored(
     files: Path,
     store: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     damage: Callable[[Path], Any],
     message: str,
 ) -> None:
-    monkeypatch.setattr("db.sqlite_file.PATIENCE_S", 0.05)
     assert run("init")[0] == 0
     shutil.copytree(store, tmp_path / "backup")
     damage(store / "ledger.sqlite")
