@@ -1,6 +1,6 @@
 """The version of the schema: a database's, and the one that this program needs.
 
-Read without Alembic, which changes schemas: importing it would be a fifth of the time that a short command takes.
+Read without Alembic, which changes schemas: importing it would add a tenth or more to the time of a short command.
 """
 
 from pathlib import Path
