@@ -87,7 +87,7 @@ def _term(browser: Browser, home: Path) -> None:
             find_course(session, COURSE).attendance_limit = 0.75
         _accounts(database, IN_TERM)
         app = create_app(settings, database)
-        _stop_the_clock(app, START + timedelta(weeks=WEEKS - 1, minutes=30))
+        _stop_the_clock(app, START + timedelta(weeks=WEEKS - 1, minutes=44))
         with served(app) as url:
             pages = [("today", "/today"), ("report", f"/reports/{COURSE}"), ("course", f"/courses/{COURSE}")]
             pages += [("history", "/history"), ("settings", "/admin/settings"), ("api", "/api/v1/docs")]
