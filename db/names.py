@@ -16,7 +16,7 @@ def name_faults(name: str) -> Iterator[str]:
     """What is wrong with a person's full name, as clauses that go on after it, with the remedy."""
     if len(name) > LONGEST_NAME:
         yield f"has {len(name)} characters; shorten it to {LONGEST_NAME}"
-    if any(unicodedata.category(character) in {"Cc", "Cs"} or character in TURNING for character in name):
+    if _holds_control(name) or not TURNING.isdisjoint(name):
         yield "holds a control character; remove it"
     elif not any(unicodedata.category(character)[0] in "LN" for character in name):
         yield "has no letter that can be seen; write the full name"
@@ -26,7 +26,7 @@ def email_faults(email: str) -> Iterator[str]:
     """What is wrong with an e-mail address, as clauses that go on after it, with the remedy. Empty: not known."""
     if len(email) > LONGEST_EMAIL:
         yield f"has {len(email)} characters; shorten it to {LONGEST_EMAIL}"
-    if any(unicodedata.category(character) in {"Cc", "Cs"} or character in TURNING for character in email):
+    if _holds_control(email) or not TURNING.isdisjoint(email):
         yield "holds a control character; remove it"
     elif email and not EMAIL.fullmatch(email):
         yield "is no e-mail address; write one, or leave it empty"
@@ -36,7 +36,7 @@ def title_fault(title: str) -> str:
     """What is wrong with the title of a course or session, with the remedy; empty where it is fine."""
     if len(title) > LONGEST_TITLE:
         return f"title {title[:20]!r}… has {len(title)} characters; at most {LONGEST_TITLE} fit"
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in title):
+    if _holds_control(title):
         return f"title {title!r} holds a control character; remove it"
     return ""
 
@@ -49,3 +49,7 @@ def name_order(name: str) -> tuple[str, str]:
     plain = unicodedata.normalize("NFKD", name)
     letters = "".join(character for character in plain if not unicodedata.combining(character))
     return letters.casefold(), name
+
+
+def _holds_control(text: str) -> bool:
+    return any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
